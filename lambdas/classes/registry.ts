@@ -1,0 +1,28 @@
+/**
+ * The secret classes. A class is its file and its line here; its id, the deployed functions, the README's
+ * table and the contract tests all follow from this table.
+ */
+import type { ClassDefinition } from '../contract/secret-class.ts';
+import { secretClass as guarded } from './guarded.ts';
+import { secretClass as opaqueToken } from './opaque-token.ts';
+import { secretClass as operatorSupplied } from './operator-supplied.ts';
+import { secretClass as sharedToken } from './shared-token.ts';
+import { secretClass as signingKeyCutover } from './signing-key-cutover.ts';
+
+export const registry = {
+  'opaque-token': opaqueToken,
+  'shared-token': sharedToken,
+  'signing-key-cutover': signingKeyCutover,
+  'operator-supplied': operatorSupplied,
+  guarded,
+} as const satisfies Record<string, ClassDefinition>;
+
+const byId: ReadonlyMap<string, ClassDefinition> = new Map(Object.entries(registry));
+
+/** The class of this id, or undefined: for ids that come from a file. */
+export function classOf(id: string): ClassDefinition | undefined {
+  return byId.get(id);
+}
+
+/** Every class's id, in the registry's order. */
+export const classIds: readonly string[] = [...byId.keys()];

@@ -1,0 +1,42 @@
+import * as z from 'zod/mini';
+
+/** The `source` of every event of ours. */
+export const eventSource = 'keyturn';
+
+/** What happened, as `detail-type` says it. */
+export const detailTypes = [
+  'Rotation Finished',
+  'Rotation Failed',
+  'Rollout Completed',
+  'Rollout Stalled',
+] as const;
+export type DetailType = (typeof detailTypes)[number];
+
+/** The detail of every event of ours: names, ids, codes and sentences; never a value. */
+export const EventDetail = z.object({
+  schema: z.literal(1),
+  deployment: z.string(),
+  platform: z.string(),
+  /** The secret's key in the deployment file. */
+  secret: z.string(),
+  secretId: z.string(),
+  versionId: z.string(),
+  /** The version that was current before; null for a secret's first value. */
+  previousVersionId: z.nullable(z.string()),
+  class: z.string(),
+  plan: z.string(),
+  /** ISO 8601: when AWSCURRENT moved to `versionId`. Null where it did not. */
+  publishedAt: z.nullable(z.string()),
+  /** The step or stage that the event tells of. */
+  at: z.string(),
+  /** The error's code, for events that tell of a failure. */
+  code: z.optional(z.string()),
+  /** One sentence for a person. */
+  reason: z.optional(z.string()),
+});
+export type EventDetail = z.infer<typeof EventDetail>;
+
+export interface KeyturnEvent {
+  readonly type: DetailType;
+  readonly detail: EventDetail;
+}

@@ -1,0 +1,118 @@
+/**
+ * Plans and stages as data. CDK draws a state machine from each plan, the rehearsal runs that state machine,
+ * and the README shows the same table.
+ */
+
+/** How Step Functions tries a stage again when it fails with one of these error names. */
+export interface StageRetry {
+  readonly errors: readonly string[];
+  /** Seconds before the first retry. */
+  readonly intervalSeconds: number;
+  /** Retries after the first try. Each one is a state transition. */
+  readonly maxAttempts: number;
+  /** Factor by which the interval grows. */
+  readonly backoffRate: number;
+  /** Longest interval in seconds. */
+  readonly maxDelaySeconds: number;
+}
+
+export interface StageDescription {
+  /** What the stage does, as the console and the README say it. */
+  readonly does: string;
+  /** How long one invocation may run, in seconds (1–900, the limit of Lambda). */
+  readonly timeoutSeconds: number;
+  readonly retry: readonly StageRetry[];
+}
+
+/**
+ * A fault of the platform under a function, not of the stage: the Lambda service could not run it.
+ * (Step Functions developer guide, "Handle transient Lambda service exceptions".)
+ */
+const lambdaFaults: StageRetry = {
+  errors: [
+    'Lambda.ClientExecutionTimeoutException',
+    'Lambda.ServiceException',
+    'Lambda.AWSLambdaException',
+    'Lambda.SdkClientException',
+    'Lambda.TooManyRequestsException',
+    'Sandbox.Timedout',
+    'AwsThrottled',
+    'AwsUnreachable',
+  ],
+  intervalSeconds: 2,
+  maxAttempts: 5,
+  backoffRate: 2,
+  maxDelaySeconds: 60,
+};
+
+export const stages = {
+  settle: {
+    does: 'waits until Secrets Manager has closed the rotation',
+    timeoutSeconds: 60,
+    retry: [
+      // Secrets Manager gives no time for the removal of AWSPENDING; seconds are usual.
+      { errors: ['NotSettled'], intervalSeconds: 10, maxAttempts: 6, backoffRate: 2, maxDelaySeconds: 300 },
+      lambdaFaults,
+    ],
+  },
+  redeploy: {
+    does: 'restarts the consumers and waits until what runs is healthy and younger than the version',
+    timeoutSeconds: 600,
+    retry: [
+      {
+        errors: ['ConsumersNotHealthy'],
+        intervalSeconds: 30,
+        maxAttempts: 3,
+        backoffRate: 1,
+        maxDelaySeconds: 30,
+      },
+      lambdaFaults,
+    ],
+  },
+  prove: {
+    does: 'probes that the new value works and that the old one is refused',
+    timeoutSeconds: 120,
+    retry: [
+      // An operator may have to revoke the old value at its provider: about a day and a half, in 12 tries.
+      {
+        errors: ['OldValueStillAccepted', 'NewValueNotAccepted', 'ProbeInconclusive'],
+        intervalSeconds: 30,
+        maxAttempts: 12,
+        backoffRate: 2.5,
+        maxDelaySeconds: 21_600,
+      },
+      lambdaFaults,
+    ],
+  },
+  complete: {
+    does: 'records the completion on the secret and reports it',
+    timeoutSeconds: 60,
+    retry: [lambdaFaults],
+  },
+  stall: {
+    does: 'reports what happened, what still works and how to go on; changes nothing',
+    timeoutSeconds: 60,
+    retry: [lambdaFaults],
+  },
+} as const satisfies Record<string, StageDescription>;
+
+export type StageId = keyof typeof stages;
+
+export interface Plan {
+  /** What the plan is for, in one line. */
+  readonly does: string;
+  /** The way forward, in order. */
+  readonly stages: readonly [StageId, ...StageId[]];
+  /** Where a stage that cannot go on leads. */
+  readonly otherwise: StageId;
+}
+
+export const plans = {
+  'redeploy-and-prove': {
+    does: 'the new value is current; restart what reads it, then prove that the old one is dead',
+    stages: ['settle', 'redeploy', 'prove', 'complete'],
+    otherwise: 'stall',
+  },
+} as const satisfies Record<string, Plan>;
+
+export type PlanId = keyof typeof plans;

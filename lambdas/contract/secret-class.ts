@@ -1,0 +1,145 @@
+import type * as z from 'zod/mini';
+import { brokenRules } from './deployment.ts';
+import type { SecretDocument, Variables } from './document.ts';
+import { KeyturnError } from './errors.ts';
+import type { PlanId } from './plan.ts';
+import type { Random } from './ports.ts';
+
+/** An IAM action on the secret itself, beyond the four that every rotation needs. */
+export type SecretAction = `secretsmanager:${string}`;
+
+export interface CreateContext<Options> {
+  readonly options: Options;
+  /** The document under AWSCURRENT; null for a secret's first value. */
+  readonly current: SecretDocument | null;
+  /** What an operator supplied, for classes that ask for it; null when nobody did. */
+  readonly supplied: SecretDocument | null;
+  readonly random: Random;
+}
+
+export interface TestContext<Options> {
+  readonly options: Options;
+  /** The document to be tested. In a preflight it is a copy of the current one. */
+  readonly document: SecretDocument;
+}
+
+/** When a class rotates. */
+export type Admission =
+  /** By schedule and on demand. */
+  | 'free'
+  /** On demand only. */
+  | 'on-demand'
+  /** On demand, and only with a person's consent that has not expired. */
+  | 'guarded';
+
+/**
+ * How one kind of secret rotates. One file declares one; the steps and stages ask it, and never look at
+ * its id.
+ */
+export interface SecretClass<Options = unknown> {
+  /** Equal to the name of its file. */
+  readonly id: string;
+  /** What the four steps do for it: the README's table. */
+  readonly steps: string;
+  readonly plan: PlanId;
+  readonly admission: Admission;
+  /** True when a rotation ends sessions or tokens at once: between old and new there is no overlap. */
+  readonly cutover: boolean;
+  /** True when the value comes from a person: create copies the version that waits under a label. */
+  readonly supplied: boolean;
+  /** IAM actions on its own secrets beyond describe, read, write and move. */
+  readonly actions: readonly SecretAction[];
+  readonly options: z.ZodMiniType<Options>;
+  /**
+   * Rules between options that a schema cannot say.
+   * @returns the sentence of the first broken rule, or null.
+   */
+  check(options: Options): string | null;
+  /** The variables of the document that belong to this class, the chief one first. */
+  variables(options: Options): readonly [string, ...string[]];
+  /** What will break when this secret rotates; null when nothing does. Shown when consent is asked for. */
+  breaks(options: Options): string | null;
+
+  /** createSecret: the members that change. May run twice; only the first answer is stored. */
+  create(context: CreateContext<Options>): Promise<Variables>;
+  /** setSecret: makes the target accept the pending document. Null for values that only we generate. */
+  readonly set:
+    | ((context: TestContext<Options> & { current: SecretDocument | null }) => Promise<void>)
+    | null;
+  /**
+   * testSecret: proves the document without side effects. Must also pass on a copy of the current value,
+   * because Secrets Manager runs it alone when a schedule is saved.
+   */
+  test(context: TestContext<Options>): Promise<void>;
+}
+
+/**
+ * A class whose options have been checked and bound: what the steps work with. Binding in one place keeps
+ * the type of the options inside the class's own file.
+ */
+export interface BoundClass {
+  readonly id: string;
+  readonly supplied: boolean;
+  readonly admission: Admission;
+  breaks(): string | null;
+  variables(): readonly [string, ...string[]];
+  create(context: Omit<CreateContext<unknown>, 'options'>): Promise<Variables>;
+  readonly set:
+    | ((context: { document: SecretDocument; current: SecretDocument | null }) => Promise<void>)
+    | null;
+  test(document: SecretDocument): Promise<void>;
+}
+
+/** What a declared class offers once the type of its options is closed over. */
+export interface ClassDefinition {
+  readonly id: string;
+  readonly steps: string;
+  readonly plan: PlanId;
+  readonly admission: Admission;
+  readonly cutover: boolean;
+  readonly supplied: boolean;
+  readonly actions: readonly SecretAction[];
+  /** The options after defaults, or the sentences of the rules that they break. */
+  parse(
+    options: unknown,
+  ):
+    | { readonly ok: true; readonly options: unknown }
+    | { readonly ok: false; readonly broken: readonly string[] };
+  /** @throws KeyturnError DeploymentInvalid when the options break a rule. */
+  bind(options: unknown): BoundClass;
+}
+
+/** Declares a class: what a class's file exports. */
+export function defineClass<Options>(declared: SecretClass<Options>): ClassDefinition {
+  const { id, steps, plan, admission, cutover, supplied, actions } = declared;
+
+  function parse(options: unknown) {
+    const result = declared.options.safeParse(options);
+    if (!result.success) return { ok: false, broken: brokenRules(result.error.issues, options) } as const;
+    const broken = declared.check(result.data);
+    return broken === null
+      ? ({ ok: true, options: result.data } as const)
+      : ({ ok: false, broken: [broken] } as const);
+  }
+
+  function bind(input: unknown): BoundClass {
+    const result = parse(input);
+    if (!result.ok) {
+      throw new KeyturnError({ code: 'DeploymentInvalid', message: `options: ${result.broken.join(' ')}` });
+    }
+    const { options } = result;
+    const set = declared.set;
+    return {
+      id,
+      supplied,
+      admission,
+      breaks: () => declared.breaks(options),
+      variables: () => declared.variables(options),
+      create: (context) => declared.create({ ...context, options }),
+      set: set === null ? null : (context) => set({ ...context, options }),
+      test: (document) => declared.test({ options, document }),
+    };
+  }
+
+  return { id, steps, plan, admission, cutover, supplied, actions, parse, bind };
+}

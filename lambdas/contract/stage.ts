@@ -1,0 +1,42 @@
+import type { StageId } from './plan.ts';
+import type { Clock, Ecs, Events, Http, Log, Secrets } from './ports.ts';
+import type { RolloutState } from './rollout-state.ts';
+import type { SecretAction } from './secret-class.ts';
+import type { Settings } from './settings.ts';
+
+/** What a stage may touch. */
+export interface StagePorts {
+  readonly secrets: Secrets;
+  readonly events: Events;
+  readonly ecs: Ecs;
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface StageContext {
+  readonly settings: Settings;
+  /** The stage function's own ARN: tells account and Region. */
+  readonly self: string;
+  readonly ports: StagePorts;
+  /** Milliseconds until Lambda ends this invocation. */
+  remaining(): number;
+}
+
+/** One stage of a rollout: what a file in `lambdas/rollout` exports. */
+export interface StageDefinition {
+  /** Equal to the name of its file. */
+  readonly id: StageId;
+  /** IAM actions on the deployment's secrets. */
+  readonly secretActions: readonly SecretAction[];
+  /** Whether it reads secret values, and so needs `kms:Decrypt` on their keys. */
+  readonly readsValues: boolean;
+  readonly putsEvents: boolean;
+  /** Whether it restarts consumers, and so needs their statements. */
+  readonly redeploys: boolean;
+  /**
+   * May run twice, and late. What it returns is the next state's input.
+   * @throws KeyturnError whose code the plan retries or catches.
+   */
+  run(input: unknown, context: StageContext): Promise<RolloutState>;
+}

@@ -1,0 +1,71 @@
+import * as z from 'zod/mini';
+import { defineRedeploy } from '../../contract/hooks.ts';
+
+const Consumer = z.object({
+  kind: z.literal('ecs'),
+  /** Name of the cluster. */
+  cluster: z.string().check(z.regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be the name of an ECS cluster')),
+  /** Name of the service; its tasks read the secret when they start. */
+  service: z.string().check(z.regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be the name of an ECS service')),
+});
+type Consumer = z.infer<typeof Consumer>;
+
+const scope = 'arn:{partition}:ecs:{region}:{account}';
+
+/**
+ * An ECS service. A task resolves its secrets when it starts (ECS developer guide, "Pass Secrets Manager
+ * secrets through environment variables"), so a new deployment is forced and every task that runs must be
+ * younger than the version.
+ */
+export const hook = defineRedeploy<Consumer>({
+  kind: 'ecs',
+  consumer: Consumer,
+
+  statements: ({ cluster, service }) => [
+    {
+      actions: ['ecs:DescribeServices', 'ecs:UpdateService'],
+      resources: [`${scope}:service/${cluster}/${service}`],
+    },
+    {
+      actions: ['ecs:ListTasks'],
+      resources: ['*'],
+      conditions: { ArnEquals: { 'ecs:cluster': `${scope}:cluster/${cluster}` } },
+      wildcardReason:
+        'ListTasks has no resource of its own for a service; the condition holds it to the cluster.',
+    },
+    {
+      actions: ['ecs:DescribeTasks'],
+      resources: [`${scope}:task/${cluster}/*`],
+      wildcardReason: 'The ids of tasks are made by ECS and change at every restart.',
+    },
+  ],
+
+  async begin({ cluster, service }, since, { ecs }) {
+    const { primary } = await ecs.state(cluster, service);
+    const youngEnough = primary.createdAt > since && primary.rollout !== 'failed';
+    if (!youngEnough) await ecs.forceDeployment(cluster, service);
+  },
+
+  async look({ cluster, service }, since, { ecs }) {
+    const state = await ecs.state(cluster, service);
+    if (state.primary.rollout === 'failed') {
+      return { renewed: false, reason: `the deployment of ${service} failed; its former tasks still run` };
+    }
+    if (state.primary.createdAt <= since) {
+      return { renewed: false, reason: `${service} has no deployment younger than the version` };
+    }
+    if (state.primary.rollout !== 'completed' || state.deployments > 1) {
+      return {
+        renewed: false,
+        reason: `${service} runs ${state.primary.running} of ${state.desired} new tasks`,
+      };
+    }
+    const tasks = await ecs.tasks(cluster, service);
+    const old = tasks.filter((task) => task.createdAt <= since).length;
+    if (old > 0) return { renewed: false, reason: `${old} tasks of ${service} are older than the version` };
+    const ready = tasks.filter((task) => task.running && task.healthy !== false).length;
+    return ready >= state.desired
+      ? { renewed: true }
+      : { renewed: false, reason: `${ready} of ${state.desired} tasks of ${service} are ready` };
+  },
+});

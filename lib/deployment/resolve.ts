@@ -1,0 +1,188 @@
+/**
+ * A deployment file, checked against the catalog, the classes and the hooks, and completed from them: what
+ * the stacks are built from and the functions get as their settings. Pure: it reads nothing and throws
+ * nothing but the first broken rule.
+ */
+import { catalogOf } from '../../lambdas/catalog/platforms.ts';
+import type { Catalog } from '../../lambdas/catalog/schema.ts';
+import { classIds, classOf } from '../../lambdas/classes/registry.ts';
+import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deployment.ts';
+import { KeyturnError } from '../../lambdas/contract/errors.ts';
+import type { IamStatement } from '../../lambdas/contract/hooks.ts';
+import type { PlanId } from '../../lambdas/contract/plan.ts';
+import { checkSchedule, type Window } from '../../lambdas/contract/schedule.ts';
+import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
+import type { SecretSettings } from '../../lambdas/contract/settings.ts';
+import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
+import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
+
+export interface ResolvedSecret {
+  readonly key: string;
+  readonly class: ClassDefinition;
+  readonly plan: PlanId;
+  readonly source: DeploymentSecret['source'];
+  /** Null: the secret rotates on demand only. */
+  readonly window: Window | null;
+  /** What its functions are told. */
+  readonly settings: SecretSettings;
+}
+
+export interface ResolvedConsumer {
+  readonly name: string;
+  readonly statements: readonly IamStatement[];
+}
+
+export interface ResolvedDeployment {
+  readonly name: string;
+  readonly platform: string;
+  readonly title: string;
+  readonly secrets: readonly ResolvedSecret[];
+  readonly consumers: readonly ResolvedConsumer[];
+  readonly emails: readonly string[];
+  readonly logRetentionDays: number;
+}
+
+/**
+ * @throws KeyturnError DeploymentInvalid: one sentence with the field, the rule and what was received.
+ */
+export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
+  const catalog = catalogOf(deployment.platform);
+  const consumers = Object.entries(deployment.consumers).map(([name, consumer]) => ({
+    name,
+    consumer,
+    statements: boundConsumer(name, consumer),
+  }));
+  const keys = Object.keys(deployment.secrets);
+  if (keys.length === 0) throw invalid('secrets must name at least one secret; it is empty.');
+  const secrets = Object.entries(deployment.secrets).map(([key, secret]) =>
+    resolveSecret(key, secret, deployment, catalog),
+  );
+  const doubled = duplicate(secrets.map((secret) => secret.settings.id));
+  if (doubled !== undefined)
+    throw invalid(`secrets must each have their own source; ${doubled} is named twice.`);
+  return {
+    name: deployment.name,
+    platform: deployment.platform,
+    title: catalog.title,
+    secrets,
+    consumers: consumers.map(({ name, statements }) => ({ name, statements })),
+    emails: deployment.notifications?.email ?? [],
+    logRetentionDays: deployment.logRetentionDays,
+  };
+}
+
+function resolveSecret(
+  key: string,
+  secret: DeploymentSecret,
+  deployment: Deployment,
+  catalog: Catalog,
+): ResolvedSecret {
+  const field = `secrets.${key}`;
+  const known = Object.hasOwn(catalog.secrets, key) ? catalog.secrets[key] : undefined;
+  const classId = secret.class ?? known?.class;
+  if (classId === undefined) {
+    throw invalid(
+      `${field} must be a secret of the platform ${deployment.platform} (${Object.keys(catalog.secrets).join(', ')}), or have the field class.`,
+    );
+  }
+  const secretClass = classOf(classId);
+  if (secretClass === undefined) {
+    throw invalid(`${field}.class must be one of ${classIds.join(', ')}; received "${classId}".`);
+  }
+  const options = { ...(classId === known?.class ? known.options : {}), ...secret.options };
+  const parsed = secretClass.parse(options);
+  if (!parsed.ok) throw invalid(`${field}: ${parsed.broken[0] ?? 'its options break a rule.'}`);
+  return {
+    key,
+    class: secretClass,
+    plan: secretClass.plan,
+    source: secret.source,
+    window: resolveWindow(field, secret, secretClass),
+    settings: {
+      key,
+      id: idOf(secret.source),
+      class: classId,
+      options: parsed.options,
+      plan: secretClass.plan,
+      consumers: secret.consumers.map((name) => {
+        const consumer = deployment.consumers[name];
+        if (consumer === undefined)
+          throw invalid(`${field}.consumers must name members of consumers; received "${name}".`);
+        return { ...consumer, name };
+      }),
+      probe: resolveProbe(field, secret.probe === undefined ? known?.probe : secret.probe, deployment),
+    },
+  };
+}
+
+/** Names and ARNs are both ids for Secrets Manager; the ARN is more exact where there is one. */
+function idOf(source: DeploymentSecret['source']): string {
+  if ('create' in source) return source.create.name;
+  return 'arn' in source.import ? source.import.arn : source.import.name;
+}
+
+function resolveWindow(field: string, secret: DeploymentSecret, secretClass: ClassDefinition): Window | null {
+  if (secret.schedule === undefined) return null;
+  if (secretClass.admission === 'guarded') {
+    throw invalid(
+      `${field}.schedule must be left out: the class ${secretClass.id} rotates only with a person's consent.`,
+    );
+  }
+  if (secretClass.admission === 'on-demand') {
+    throw invalid(
+      `${field}.schedule must be left out: the class ${secretClass.id} rotates on demand, when a person has supplied a value.`,
+    );
+  }
+  const checked = checkSchedule(secret.schedule.cron, secret.schedule.window);
+  if (!checked.ok) throw invalid(`${field}.schedule: ${checked.broken}.`);
+  return checked.value;
+}
+
+/** A probe with a path only goes to the deployment's url. */
+function resolveProbe(
+  field: string,
+  probe: Readonly<Record<string, unknown>> | null | undefined,
+  deployment: Deployment,
+): SecretSettings['probe'] {
+  if (probe === null || probe === undefined) return null;
+  const kind = String(probe.kind);
+  const hook = probeKinds.get(kind);
+  if (hook === undefined) {
+    throw invalid(
+      `${field}.probe.kind must be one of ${[...probeKinds.keys()].join(', ')}; received "${kind}".`,
+    );
+  }
+  const { path, ...rest } = probe;
+  const whole =
+    typeof path === 'string' && rest.url === undefined && deployment.url !== undefined
+      ? { ...rest, url: joined(deployment.url, path) }
+      : probe;
+  const bound = hook.bind(whole);
+  if (!bound.ok) throw invalid(`${field}: ${bound.broken[0] ?? 'its probe breaks a rule.'}`);
+  return { ...whole, kind };
+}
+
+function joined(base: string, path: string): string {
+  return `${base.replace(/\/+$/, '')}${path}`;
+}
+
+function boundConsumer(name: string, consumer: { readonly kind: string }): readonly IamStatement[] {
+  const kind = redeployKinds.get(consumer.kind);
+  if (kind === undefined) {
+    const hint = consumer.kind === 'process' ? ' A process can be named for a rehearsal only.' : '';
+    throw invalid(
+      `consumers.${name}.kind must be one of ${[...redeployKinds.keys()].join(', ')}; received "${consumer.kind}".${hint}`,
+    );
+  }
+  const bound = kind.bind(consumer);
+  if (!bound.ok) throw invalid(`consumers.${name}: ${bound.broken[0] ?? 'it breaks a rule.'}`);
+  return bound.hook.statements;
+}
+
+function duplicate(names: readonly string[]): string | undefined {
+  return names.find((name, index) => names.indexOf(name) !== index);
+}
+
+function invalid(message: string): KeyturnError {
+  return new KeyturnError({ code: 'DeploymentInvalid', message });
+}
