@@ -25,6 +25,8 @@ export interface SecretDescription {
   /** Labelled versions only: Secrets Manager does not list the others here. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
   readonly tags: ReadonlyMap<string, string>;
+  /** When Secrets Manager last closed a rotation with success; null: never. */
+  readonly lastRotatedAt: Date | null;
   /** True while the secret waits for its deletion. */
   readonly deleted: boolean;
 }

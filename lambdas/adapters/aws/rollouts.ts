@@ -1,0 +1,20 @@
+import { ExecutionAlreadyExists, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import type { Rollouts } from '../../contract/ports.ts';
+import { call } from './errors.ts';
+
+/** Step Functions. A name that ran within 90 days starts nothing (API reference, StartExecution). */
+export function stepFunctions(client: SFNClient): Rollouts {
+  return {
+    async start(stateMachineArn, name, input) {
+      return call('StartExecution', async () => {
+        try {
+          await client.send(new StartExecutionCommand({ stateMachineArn, name, input }));
+          return true;
+        } catch (caught) {
+          if (caught instanceof ExecutionAlreadyExists) return false;
+          throw caught;
+        }
+      });
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  type SecretsManagerClient,
+  TagResourceCommand,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
+import { KeyturnError } from '../../contract/errors.ts';
+import type { Secrets } from '../../contract/ports.ts';
+import { Sensitive } from '../../contract/sensitive.ts';
+import { call } from './errors.ts';
+
+/** Secrets Manager through the AWS SDK: one call a method. */
+export function secretsManager(client: SecretsManagerClient): Secrets {
+  return {
+    async describe(secretId) {
+      const answer = await call('DescribeSecret', () =>
+        client.send(new DescribeSecretCommand({ SecretId: secretId })),
+      );
+      return {
+        arn: answer.ARN ?? secretId,
+        name: answer.Name ?? secretId,
+        rotationEnabled: answer.RotationEnabled ?? false,
+        rotationFunctionArn: answer.RotationLambdaARN ?? null,
+        labels: new Map(Object.entries(answer.VersionIdsToStages ?? {})),
+        tags: new Map((answer.Tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? ''])),
+        lastRotatedAt: answer.LastRotatedDate ?? null,
+        deleted: answer.DeletedDate !== undefined,
+      };
+    },
+
+    async read(secretId, versionId) {
+      const answer = await call('GetSecretValue', () =>
+        client.send(new GetSecretValueCommand({ SecretId: secretId, VersionId: versionId })),
+      );
+      if (answer.SecretString === undefined) {
+        throw new KeyturnError({
+          code: 'DocumentInvalid',
+          message: `The version ${versionId} must be text; it is binary.`,
+        });
+      }
+      return {
+        versionId: answer.VersionId ?? versionId,
+        labels: answer.VersionStages ?? [],
+        createdAt: answer.CreatedDate ?? new Date(0),
+        value: new Sensitive(answer.SecretString),
+      };
+    },
+
+    async writePending({ secretId, token, rotationToken, value }) {
+      await call('PutSecretValue', () =>
+        client.send(
+          new PutSecretValueCommand({
+            SecretId: secretId,
+            // Given explicitly: the SDK would make one up, and that would be another version.
+            ClientRequestToken: token,
+            ...(rotationToken === undefined ? {} : { RotationToken: rotationToken.reveal() }),
+            SecretString: value.reveal(),
+            VersionStages: ['AWSPENDING'],
+          }),
+        ),
+      );
+    },
+
+    async moveCurrent(secretId, to, from) {
+      await call('UpdateSecretVersionStage', () =>
+        client.send(
+          new UpdateSecretVersionStageCommand({
+            SecretId: secretId,
+            VersionStage: 'AWSCURRENT',
+            MoveToVersionId: to,
+            ...(from === null ? {} : { RemoveFromVersionId: from }),
+          }),
+        ),
+      );
+    },
+
+    async tag(secretId, tags) {
+      await call('TagResource', () =>
+        client.send(
+          new TagResourceCommand({
+            SecretId: secretId,
+            Tags: [...tags].map(([Key, Value]) => ({ Key, Value })),
+          }),
+        ),
+      );
+    },
+  };
+}

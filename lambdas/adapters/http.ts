@@ -1,0 +1,43 @@
+import { KeyturnError } from '../contract/errors.ts';
+import type { Http } from '../contract/ports.ts';
+
+/** HTTP by Node's fetch: no redirect is followed, the exchange has a deadline, the body a limit. */
+export const http: Http = {
+  async send({ method, url, headers, deadline, maximumBytes }) {
+    try {
+      const response = await fetch(url, {
+        method,
+        redirect: 'manual',
+        headers: [...headers].map(([name, value]): [string, string] => [name, value.reveal()]),
+        signal: AbortSignal.timeout(deadline),
+      });
+      return { status: response.status, body: await limited(response, maximumBytes) };
+    } catch (cause) {
+      if (cause instanceof KeyturnError) throw cause;
+      // The text of a fetch error may quote a header that it refuses.
+      const name = cause instanceof Error ? cause.name : 'an unknown error';
+      throw new KeyturnError({
+        code: 'ProbeInconclusive',
+        message: `${method} ${new URL(url).origin} gave no complete answer in ${deadline} ms (${name}).`,
+        retryable: true,
+        cause,
+      });
+    }
+  },
+};
+
+async function limited(response: Response, maximumBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of response.body ?? []) {
+    total += chunk.byteLength;
+    if (total > maximumBytes) {
+      throw new KeyturnError({
+        code: 'ProbeInconclusive',
+        message: `The answer must be at most ${maximumBytes} bytes; it is longer.`,
+      });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

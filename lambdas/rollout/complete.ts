@@ -1,0 +1,33 @@
+import { parseRolloutState } from '../contract/rollout-state.ts';
+import type { StageDefinition } from '../contract/stage.ts';
+import { rolloutEvent } from './rollout-event.ts';
+import { secretOf } from './secret-of.ts';
+
+/** The tag that tells which version's rollout was completed last. */
+export const completedTag = 'keyturn:completed';
+
+/** Records the completion on the secret, then reports it. Both may be repeated. */
+export const stage: StageDefinition = {
+  id: 'complete',
+  secretActions: ['secretsmanager:TagResource'],
+  readsValues: false,
+  putsEvents: true,
+  redeploys: false,
+
+  async run(input, context) {
+    const state = parseRolloutState(input);
+    const secret = secretOf(context, state);
+    await context.ports.secrets.tag(state.secretId, new Map([[completedTag, state.versionId]]));
+    const proof =
+      state.oldValueRefused === true
+        ? 'the old value was probed and is refused'
+        : state.previousVersionId === null
+          ? 'there was no old value'
+          : 'nothing can probe the old value';
+    const reason = `${state.consumersRenewed ?? 0} consumers run with the new value; ${proof}.`;
+    await context.ports.events.put(
+      rolloutEvent('Rollout Completed', state, secret, context, { at: 'complete', reason }),
+    );
+    return state;
+  },
+};

@@ -1,0 +1,30 @@
+import type { DetailType, EventDetail, KeyturnEvent } from '../contract/events.ts';
+import type { RolloutState } from '../contract/rollout-state.ts';
+import type { SecretSettings } from '../contract/settings.ts';
+import type { StageContext } from '../contract/stage.ts';
+
+/** An event of a rollout: what its state says, and what the stage adds. */
+export function rolloutEvent(
+  type: DetailType,
+  state: RolloutState,
+  secret: SecretSettings,
+  { settings }: StageContext,
+  told: Pick<EventDetail, 'at' | 'code' | 'reason'>,
+): KeyturnEvent {
+  return {
+    type,
+    detail: {
+      schema: 1,
+      deployment: settings.deployment,
+      platform: settings.platform,
+      secret: secret.key,
+      secretId: state.secretId,
+      versionId: state.versionId,
+      previousVersionId: state.previousVersionId,
+      class: secret.class,
+      plan: state.plan,
+      publishedAt: state.publishedAt,
+      ...told,
+    },
+  };
+}

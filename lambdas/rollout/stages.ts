@@ -1,0 +1,16 @@
+/** The stages of rollouts: a stage is its file, its line here and its row in the contract's table. */
+import type { StageId } from '../contract/plan.ts';
+import type { StageDefinition } from '../contract/stage.ts';
+import { stage as complete } from './complete.ts';
+import { stage as prove } from './prove.ts';
+import { stage as redeploy } from './redeploy.ts';
+import { stage as settle } from './settle.ts';
+import { stage as stall } from './stall.ts';
+
+export const stageDefinitions: Readonly<Record<StageId, StageDefinition>> = {
+  settle,
+  redeploy,
+  prove,
+  complete,
+  stall,
+};

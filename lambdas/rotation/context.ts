@@ -1,0 +1,31 @@
+import type { Clock, Events, Log, Random, Secrets } from '../contract/ports.ts';
+import type { RotationEvent } from '../contract/rotation-event.ts';
+import type { BoundClass } from '../contract/secret-class.ts';
+import type { SecretSettings, Settings } from '../contract/settings.ts';
+import type { TestedValues } from './tested-values.ts';
+
+export interface RotationPorts {
+  readonly secrets: Secrets;
+  readonly events: Events;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** What one step works with. */
+export interface StepContext {
+  readonly event: RotationEvent;
+  readonly secret: SecretSettings;
+  readonly settings: Settings;
+  /** The class with this secret's options. */
+  readonly class: BoundClass;
+  /** ARN of the function that runs the step. */
+  readonly self: string;
+  readonly ports: RotationPorts;
+  readonly tested: TestedValues;
+}
+
+/** What a step did, for the log. */
+export interface StepOutcome {
+  readonly did: string;
+}

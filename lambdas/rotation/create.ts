@@ -1,0 +1,98 @@
+import { emptyDocument, type Memory, parseDocument, type SecretDocument } from '../contract/document.ts';
+import { KeyturnError } from '../contract/errors.ts';
+import type { SecretDescription } from '../contract/ports.ts';
+import { consentFor } from './consent.ts';
+import type { StepContext, StepOutcome } from './context.ts';
+import { holderOf, standingOf } from './guards.ts';
+import { readPending } from './pending-version.ts';
+
+/** The label under which a value that a person supplied waits to be copied. */
+export const suppliedLabel = 'KEYTURN_SUPPLIED';
+
+/**
+ * createSecret: writes this token's pending value, once.
+ *
+ * May run twice, and beside itself: the write is the arbiter. Secrets Manager refuses a second value under
+ * one token, and then the first one stands.
+ */
+export async function create(context: StepContext): Promise<StepOutcome> {
+  const { event, ports } = context;
+  const description = await ports.secrets.describe(event.secretId);
+  const standing = standingOf({ description, token: event.token, self: context.self });
+  if (standing.is === 'current') return { did: 'nothing: this version is current already' };
+
+  const current =
+    standing.currentId === null ? null : await readDocument(context, standing.currentId, 'current');
+  const made = await makeOrFind(context, description, current, standing.currentId);
+  if (made === 'found') return { did: 'kept the value that an earlier try stored' };
+  try {
+    await ports.secrets.writePending({
+      secretId: event.secretId,
+      token: event.token,
+      rotationToken: event.rotationToken,
+      value: made.serialise(),
+    });
+    return { did: 'stored a pending value' };
+  } catch (caught) {
+    if (!(caught instanceof KeyturnError && caught.code === 'AwsTokenInUse')) throw caught;
+    await readPending(context);
+    return { did: 'kept the value that an earlier try stored' };
+  }
+}
+
+/**
+ * A refusal (no consent, nothing supplied) holds only while this token has no value: consent may run out
+ * between two tries of one rotation, and the second must not undo the first.
+ */
+async function makeOrFind(
+  context: StepContext,
+  description: SecretDescription,
+  current: SecretDocument | null,
+  currentId: string | null,
+): Promise<SecretDocument | 'found'> {
+  try {
+    return await make(context, description, current, currentId);
+  } catch (refusal) {
+    return (await hasValue(context)) ? 'found' : Promise.reject(refusal);
+  }
+}
+
+async function make(
+  context: StepContext,
+  description: SecretDescription,
+  current: SecretDocument | null,
+  currentId: string | null,
+): Promise<SecretDocument> {
+  const { ports, class: secretClass } = context;
+  const consent =
+    secretClass.admission === 'guarded'
+      ? consentFor(description, secretClass.breaks(), current?.memory?.consent, ports.clock.now())
+      : undefined;
+  const suppliedId = secretClass.supplied ? holderOf(description, suppliedLabel) : null;
+  const fresh = suppliedId !== current?.memory?.supplied ? suppliedId : null;
+  const supplied = fresh === null ? null : await readDocument(context, fresh, 'supplied');
+  const changes = await secretClass.create({ current, supplied, random: ports.random });
+  const memory: Memory = {
+    schema: 1,
+    class: secretClass.id,
+    base: currentId,
+    ...(fresh === null ? {} : { supplied: fresh }),
+    ...(consent === undefined ? {} : { consent }),
+  };
+  return (current ?? emptyDocument()).with(changes, memory);
+}
+
+async function hasValue({ event, ports }: StepContext): Promise<boolean> {
+  try {
+    await ports.secrets.read(event.secretId, event.token);
+    return true;
+  } catch (caught) {
+    if (caught instanceof KeyturnError && caught.code === 'AwsNotFound') return false;
+    throw caught;
+  }
+}
+
+async function readDocument(context: StepContext, versionId: string, which: string): Promise<SecretDocument> {
+  const version = await context.ports.secrets.read(context.event.secretId, versionId);
+  return parseDocument(version.value, `The ${which} value of the secret ${context.secret.id}`);
+}

@@ -1,0 +1,77 @@
+import type { SecretDocument } from '../contract/document.ts';
+import { KeyturnError } from '../contract/errors.ts';
+import type { StepContext, StepOutcome } from './context.ts';
+import { standingOf } from './guards.ts';
+import { readPending } from './pending-version.ts';
+
+/**
+ * finishSecret: makes the pending version current, if it works now and if what is current is still what it
+ * was made from. AWSPENDING is left on it: Secrets Manager takes that label away when it closes the rotation,
+ * and earlier removal can be taken for an unfinished one (user guide, "Lambda rotation functions").
+ *
+ * May run twice: the move is guarded by the version that it moves from, and the event is sent again, since
+ * an earlier try may have ended between the two.
+ */
+export async function finish(context: StepContext): Promise<StepOutcome> {
+  const { event, ports } = context;
+  const description = await ports.secrets.describe(event.secretId);
+  const standing = standingOf({ description, token: event.token, self: context.self });
+  if (standing.is === 'current') {
+    await announce(context, standing.previousId);
+    return { did: 'nothing: this version is current already; said so again' };
+  }
+
+  const document = await testedDocument(context);
+  checkBase(document, standing.currentId, context);
+  await ports.secrets.moveCurrent(event.secretId, event.token, standing.currentId);
+  await announce(context, standing.currentId);
+  return { did: 'made the pending version current' };
+}
+
+/** The pending document, tested now: a finish that comes without its test must not promote anything. */
+async function testedDocument(context: StepContext): Promise<SecretDocument> {
+  const { event, tested } = context;
+  const document = tested.take(event.secretId, event.token) ?? (await readPending(context)).document;
+  await context.class.test(document);
+  return document;
+}
+
+/** A value that somebody typed in between must not be overwritten in silence. */
+function checkBase(document: SecretDocument, currentId: string | null, { event, secret }: StepContext): void {
+  if (document.memory === null) {
+    throw new KeyturnError({
+      code: 'StepRefused',
+      message: `The pending value of the secret ${secret.id} was not made by Keyturn.`,
+      hint: 'Remove the label AWSPENDING from that version, then rotate again.',
+    });
+  }
+  if (document.memory.base !== currentId) {
+    throw new KeyturnError({
+      code: 'CurrentChanged',
+      message: `The current version of the secret ${secret.id} changed during its rotation: version ${event.token} was made from ${document.memory.base ?? 'an empty secret'}, and ${currentId ?? 'no version'} is current.`,
+      hint: 'Remove the label AWSPENDING from that version, then rotate again: the new value will be made from what is current.',
+    });
+  }
+}
+
+async function announce(
+  { event, ports, secret, settings }: StepContext,
+  previousId: string | null,
+): Promise<void> {
+  await ports.events.put({
+    type: 'Rotation Finished',
+    detail: {
+      schema: 1,
+      deployment: settings.deployment,
+      platform: settings.platform,
+      secret: secret.key,
+      secretId: event.secretId,
+      versionId: event.token,
+      previousVersionId: previousId,
+      class: secret.class,
+      plan: secret.plan,
+      publishedAt: ports.clock.now().toISOString(),
+      at: 'finish',
+    },
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * The four steps of Secrets Manager's rotation protocol, written once for every class: the table and the way
+ * through it.
+ */
+import { KeyturnError, publicError } from '../contract/errors.ts';
+import { parseRotationEvent, type RotationEvent, type Step } from '../contract/rotation-event.ts';
+import type { ClassDefinition } from '../contract/secret-class.ts';
+import { type SecretSettings, type Settings, secretOfArn } from '../contract/settings.ts';
+import type { RotationPorts, StepContext, StepOutcome } from './context.ts';
+import { create } from './create.ts';
+import { finish } from './finish.ts';
+import { set } from './set.ts';
+import { test } from './test.ts';
+import { TestedValues } from './tested-values.ts';
+
+const steps: Readonly<Record<Step, (context: StepContext) => Promise<StepOutcome>>> = {
+  create,
+  set,
+  test,
+  finish,
+};
+
+export interface RotationFunction {
+  /**
+   * Runs one step.
+   *
+   * @param event as Secrets Manager sends it.
+   * @param self the ARN under which this function was invoked.
+   * @throws KeyturnError fit to be printed: Secrets Manager learns of a failure only by an error.
+   */
+  run(event: unknown, self: string): Promise<void>;
+}
+
+/** The rotation function of a class. What it keeps between invocations is a shortcut, never a truth. */
+export function rotationFunction(
+  secretClass: ClassDefinition,
+  settings: Settings,
+  ports: RotationPorts,
+): RotationFunction {
+  const tested = new TestedValues();
+
+  return {
+    async run(input, self) {
+      let about: { readonly event: RotationEvent; readonly secret: SecretSettings } | null = null;
+      try {
+        const event = parseRotationEvent(input);
+        const secret = ownSecret(settings, event, self);
+        about = { event, secret };
+        const bound = secretClass.bind(secret.options);
+        const outcome = await steps[event.step]({
+          event,
+          secret,
+          settings,
+          class: bound,
+          self,
+          ports,
+          tested,
+        });
+        ports.log({ message: outcome.did, secret: secret.key, versionId: event.token, step: event.step });
+      } catch (caught) {
+        const error = publicError(caught);
+        ports.log({
+          message: error.message,
+          code: error.code,
+          ...(about === null
+            ? {}
+            : { secret: about.secret.key, versionId: about.event.token, step: about.event.step }),
+        });
+        if (about !== null) await reportFailure(error, about.event, about.secret);
+        throw error;
+      }
+    },
+  };
+
+  /** Best effort: the error itself must reach Secrets Manager whatever happens to the event. */
+  async function reportFailure(
+    error: KeyturnError,
+    event: RotationEvent,
+    secret: SecretSettings,
+  ): Promise<void> {
+    try {
+      await ports.events.put({
+        type: 'Rotation Failed',
+        detail: {
+          schema: 1,
+          deployment: settings.deployment,
+          platform: settings.platform,
+          secret: secret.key,
+          secretId: event.secretId,
+          versionId: event.token,
+          previousVersionId: null,
+          class: secret.class,
+          plan: secret.plan,
+          publishedAt: null,
+          at: event.step,
+          code: error.code,
+          reason: error.message,
+        },
+      });
+    } catch (caught) {
+      ports.log({ message: 'the failure could not be put on the bus', code: publicError(caught).code });
+    }
+  }
+}
+
+function ownSecret(settings: Settings, event: RotationEvent, self: string): SecretSettings {
+  const secret = secretOfArn(settings, event.secretId, self);
+  if (secret !== undefined) return secret;
+  throw new KeyturnError({
+    code: 'StepRefused',
+    message: 'The rotation event’s SecretId is not a secret of this function’s deployment.',
+    hint: 'Name the secret in the deployment file and deploy, or give it another rotation function.',
+  });
+}

@@ -1,0 +1,33 @@
+import type { SecretDocument } from '../contract/document.ts';
+import { KeyturnError } from '../contract/errors.ts';
+import type { StepContext, StepOutcome } from './context.ts';
+import { holderOf } from './guards.ts';
+import { readPending } from './pending-version.ts';
+
+/**
+ * testSecret: proves the pending value without side effects.
+ *
+ * Secrets Manager also runs it alone when a schedule is saved, on a pending version that is a copy of the
+ * current value (API reference, RotateSecret, RotateImmediately), or empty where there is no current value;
+ * so nothing here compares the pending value with the current one.
+ */
+export async function test(context: StepContext): Promise<StepOutcome> {
+  const { event, tested } = context;
+  const document = await pendingDocument(context);
+  if (document === null) return { did: 'nothing: the secret has no value yet, so there is none to test' };
+  await context.class.test(document);
+  tested.remember(event.secretId, event.token, document);
+  return { did: 'tested the pending value' };
+}
+
+/** Null: the preflight of a secret without any value. In a rotation, finish would refuse such a version. */
+async function pendingDocument(context: StepContext): Promise<SecretDocument | null> {
+  try {
+    return (await readPending(context)).document;
+  } catch (caught) {
+    if (!(caught instanceof KeyturnError && caught.code === 'AwsNotFound')) throw caught;
+    const description = await context.ports.secrets.describe(context.event.secretId);
+    if (holderOf(description, 'AWSCURRENT') === null) return null;
+    throw caught;
+  }
+}
