@@ -16,8 +16,12 @@ export interface IamStatement {
   readonly wildcardReason?: string;
 }
 
-export interface RedeployPorts {
+/** The APIs by which consumers are restarted. Only a stage that restarts them gets these. */
+export interface ConsumerPorts {
   readonly ecs: Ecs;
+}
+
+export interface RedeployPorts extends ConsumerPorts {
   readonly clock: Clock;
 }
 

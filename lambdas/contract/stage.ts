@@ -1,5 +1,6 @@
+import type { ConsumerPorts } from './hooks.ts';
 import type { StageId } from './plan.ts';
-import type { Clock, Ecs, Events, Http, Log, Secrets } from './ports.ts';
+import type { Clock, Events, Http, Log, Secrets } from './ports.ts';
 import type { RolloutState } from './rollout-state.ts';
 import type { SecretAction } from './secret-class.ts';
 import type { Settings } from './settings.ts';
@@ -8,7 +9,8 @@ import type { Settings } from './settings.ts';
 export interface StagePorts {
   readonly secrets: Secrets;
   readonly events: Events;
-  readonly ecs: Ecs;
+  /** Null in the functions of stages that restart nothing. */
+  readonly consumers: ConsumerPorts | null;
   readonly http: Http;
   readonly clock: Clock;
   readonly log: Log;

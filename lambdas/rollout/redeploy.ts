@@ -1,5 +1,6 @@
 import { KeyturnError } from '../contract/errors.ts';
-import type { BoundConsumer } from '../contract/hooks.ts';
+import type { BoundConsumer, RedeployPorts } from '../contract/hooks.ts';
+import type { Log } from '../contract/ports.ts';
 import { parseRolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
@@ -34,9 +35,10 @@ export const stage: StageDefinition = {
     const secret = secretOf(context, state);
     const consumers = secret.consumers.map((consumer) => bound(secret, consumer));
     const since = new Date(state.publishedAt);
-    await Promise.all(consumers.map(({ hook }) => hook.begin(since, context.ports)));
+    const ports = redeployPorts(context);
+    await Promise.all(consumers.map(({ hook }) => hook.begin(since, ports)));
     for (let wait = firstWait; ; wait = Math.min(wait * 1.5, longestWait)) {
-      const missing = await reasonsOf(consumers, since, context);
+      const missing = await reasonsOf(consumers, since, ports, context.ports.log);
       if (missing.length === 0) return { ...state, consumersRenewed: consumers.length };
       if (context.remaining() < wait + margin) throw notHealthy(missing);
       await context.ports.clock.sleep(wait);
@@ -47,15 +49,24 @@ export const stage: StageDefinition = {
 async function reasonsOf(
   consumers: readonly NamedConsumer[],
   since: Date,
-  { ports }: StageContext,
+  ports: RedeployPorts,
+  log: Log,
 ): Promise<string[]> {
   const renewals = await Promise.all(
     consumers.map(async ({ name, hook }) => ({ name, renewal: await hook.look(since, ports) })),
   );
   return renewals.flatMap(({ name, renewal }) => {
     if (renewal.renewed) return [];
-    ports.log({ message: renewal.reason, consumer: name, stage: 'redeploy' });
+    log({ message: renewal.reason, consumer: name, stage: 'redeploy' });
     return [`${name}: ${renewal.reason}`];
+  });
+}
+
+function redeployPorts({ ports }: StageContext): RedeployPorts {
+  if (ports.consumers !== null) return { ...ports.consumers, clock: ports.clock };
+  throw new KeyturnError({
+    code: 'SettingsInvalid',
+    message: 'The redeploy stage must be given the APIs of its consumers; it was bundled without them.',
   });
 }
 

@@ -1,12 +1,11 @@
 /** Entry of a stage function: wires the AWS SDK to one stage of a rollout. */
-import { ECSClient } from '@aws-sdk/client-ecs';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { publicError } from '../../contract/errors.ts';
+import type { ConsumerPorts } from '../../contract/hooks.ts';
 import type { RolloutState } from '../../contract/rollout-state.ts';
 import { parseEnvironment } from '../../contract/settings.ts';
 import type { StageDefinition } from '../../contract/stage.ts';
-import { ecsApi } from '../aws/ecs.ts';
 import { eventBridge } from '../aws/events.ts';
 import { secretsManager } from '../aws/secrets.ts';
 import { http } from '../http.ts';
@@ -14,13 +13,17 @@ import { clock, log } from '../platform.ts';
 import type { LambdaContext } from './lambda.ts';
 import { readSettings } from './settings.ts';
 
-export function stageFunction(stage: StageDefinition) {
+/**
+ * @param consumers the APIs by which consumers are restarted; given only to a stage that restarts them, so
+ *   that no other function carries their clients.
+ */
+export function stageFunction(stage: StageDefinition, consumers: ConsumerPorts | null = null) {
   const environment = parseEnvironment(process.env);
   const settings = readSettings();
   const ports = {
     secrets: secretsManager(new SecretsManagerClient({})),
     events: eventBridge(new EventBridgeClient({}), environment.KEYTURN_BUS),
-    ecs: ecsApi(new ECSClient({})),
+    consumers,
     http,
     clock,
     log,
