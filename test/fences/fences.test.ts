@@ -1,0 +1,136 @@
+import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { catalogOf, platformIds } from '../../lambdas/catalog/platforms.ts';
+import { classIds, classOf } from '../../lambdas/classes/registry.ts';
+import { plans, stages } from '../../lambdas/contract/plan.ts';
+import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
+import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
+import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
+import { importsOf, reachedFrom, root, sources } from './imports.ts';
+
+const isSdk = (name: string) => name.startsWith('@aws-sdk/') || name.startsWith('@smithy/');
+const isCdk = (name: string) => /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/.test(name);
+const within =
+  (...folders: string[]) =>
+  (name: string) =>
+    folders.some((folder) => name.startsWith(`${folder}/`));
+const isOurs = within('bin', 'lib', 'lambdas', 'test');
+
+/** Which folders of ours a folder may import from, directly. */
+const arrows = [
+  { from: 'lambdas/contract', to: ['lambdas/contract'] },
+  { from: 'lambdas/catalog', to: ['lambdas/catalog', 'lambdas/contract'] },
+  { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/contract'] },
+  { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/contract'] },
+  { from: 'lambdas/rotation', to: ['lambdas/rotation', 'lambdas/contract'] },
+  { from: 'lambdas/rollout', to: ['lambdas/rollout', 'lambdas/hooks', 'lambdas/contract'] },
+  { from: 'lambdas/adapters', to: ['lambdas'] },
+  { from: 'lib', to: ['lib', 'lambdas'] },
+  { from: 'bin', to: ['bin', 'lib', 'lambdas'] },
+];
+
+describe('arrows between folders', () => {
+  test.each(arrows)('$from imports from $to only', ({ from, to }) => {
+    const wrong = sources(from).flatMap((file) =>
+      importsOf(file)
+        .filter((name) => isOurs(name) && !within(...to)(name))
+        .map((name) => `${file} -> ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+/** What a file may not reach, however long the way. */
+const fences = [
+  { rule: 'no Lambda reaches CDK', from: sources('lambdas'), to: isCdk },
+  { rule: 'no Lambda reaches the constructs', from: sources('lambdas'), to: within('lib', 'bin') },
+  {
+    rule: 'no class, step, stage or hook reaches an adapter or an SDK client',
+    from: sources('lambdas').filter((file) => !file.startsWith('lambdas/adapters/')),
+    to: (name: string) => isSdk(name) || name.startsWith('lambdas/adapters/'),
+  },
+  {
+    rule: 'no CDK file reaches an SDK client or an adapter',
+    from: [...sources('lib').filter((file) => !file.startsWith('lib/rehearsal/')), 'bin/app.ts'],
+    to: (name: string) => isSdk(name) || name.startsWith('lambdas/adapters/'),
+  },
+  {
+    rule: 'the local endpoint knows nothing of Keyturn',
+    from: sources('lib/rehearsal/endpoint'),
+    to: (name: string) => within('lambdas')(name) || isCdk(name),
+  },
+];
+
+describe('fences', () => {
+  test.each(fences)('$rule', ({ from, to }) => {
+    expect(from.length).toBeGreaterThan(0);
+    const wrong = from.flatMap((file) =>
+      [...reachedFrom(file)].filter(to).map((name) => `${file} reaches ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('only adapters import SDK clients and drivers', () => {
+    const wrong = [...sources('lambdas'), ...sources('lib'), ...sources('bin')]
+      .filter((file) => !file.startsWith('lambdas/adapters/'))
+      .filter((file) => importsOf(file).some(isSdk));
+    expect(wrong).toEqual([]);
+  });
+
+  test('the walk itself sees an import that crosses a fence', () => {
+    expect([...reachedFrom('lambdas/adapters/entry/stage.ts')].some(isSdk)).toBe(true);
+    expect([...reachedFrom('lib/deployment/resolve.ts')]).toContain('lambdas/contract/errors.ts');
+  });
+});
+
+describe('tables and files', () => {
+  const idsOf = (folder: string, except: readonly string[]) =>
+    readdirSync(`${root}${folder}`)
+      .map((file) => basename(file, '.ts'))
+      .filter((id) => !except.includes(id))
+      .sort();
+
+  test('each secret class is one file of its name and one line of the registry', () => {
+    expect(idsOf('lambdas/classes', ['registry', 'generated-value', 'same-text'])).toEqual(
+      [...classIds].sort(),
+    );
+    for (const id of classIds) expect(classOf(id)?.id).toBe(id);
+  });
+
+  test('each stage is one file of its name, one line of its table and one row of the contract', () => {
+    const files = idsOf('lambdas/rollout', ['stages', 'start', 'secret-of', 'rollout-event']);
+    expect(files).toEqual(Object.keys(stageDefinitions).sort());
+    expect(Object.keys(stages).sort()).toEqual(files);
+    for (const [id, stage] of Object.entries(stageDefinitions)) expect(stage.id).toBe(id);
+  });
+
+  test('each hook kind is one file of its name and one line of its table', () => {
+    expect(idsOf('lambdas/hooks/redeploy', ['kinds'])).toEqual([...redeployKinds.keys()].sort());
+    expect(idsOf('lambdas/hooks/probe', ['kinds', 'answer', 'address', 'exchange'])).toEqual(
+      [...probeKinds.keys()].sort(),
+    );
+  });
+
+  test('each class names a plan that exists', () => {
+    for (const id of classIds) expect(Object.keys(plans)).toContain(classOf(id)?.plan);
+  });
+
+  test.each(platformIds)('the catalog of %s names known classes, options and probes', (platform) => {
+    const catalog = catalogOf(platform);
+    expect(catalog.platform).toBe(platform);
+    for (const [key, secret] of Object.entries(catalog.secrets)) {
+      expect({ key, parsed: classOf(secret.class)?.parse(secret.options) }).toMatchObject({
+        key,
+        parsed: { ok: true },
+      });
+      if (secret.probe === undefined) continue;
+      const { path, ...probe } = secret.probe;
+      const whole = path === undefined ? probe : { ...probe, url: `https://platform.example.com${path}` };
+      expect({ key, bound: probeKinds.get(secret.probe.kind)?.bind(whole) }).toMatchObject({
+        key,
+        bound: { ok: true },
+      });
+    }
+  });
+});
