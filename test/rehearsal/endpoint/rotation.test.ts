@@ -98,8 +98,8 @@ describe('a rotation that works', () => {
     expect(world.labels(name)).toEqual({ AWSCURRENT: id, AWSPREVIOUS: first });
     const described = await describeSecret();
     await world.call('GetSecretValue', { SecretId: name });
-    expect(Object.keys(await describeSecret()).sort()).toEqual(
-      [
+    expect(new Set(Object.keys(await describeSecret()))).toEqual(
+      new Set([
         'ARN',
         'CreatedDate',
         'LastAccessedDate',
@@ -111,7 +111,7 @@ describe('a rotation that works', () => {
         'RotationLambdaARN',
         'RotationRules',
         'VersionIdsToStages',
-      ].sort(),
+      ]),
     );
     expect(described.LastRotatedDate).toBe(world.clock.now() / 1000);
     expect(world.secrets.runs.map((run) => run.status)).toEqual(['succeeded']);
