@@ -320,6 +320,17 @@ describe('a rotation that fails', () => {
   });
 });
 
+describe('AWSPENDING that stayed beside AWSCURRENT', () => {
+  test('is unfinished business once AWSCURRENT is moved back, and refuses the next rotation', async () => {
+    world.secrets.options.pendingRemovalDelay = 'never';
+    const id = await rotate();
+    await world.clock.advance(0);
+    await promote(world, name, first, callers.OPERATOR);
+    expect(world.labels(name)).toEqual({ AWSCURRENT: first, AWSPENDING: id, AWSPREVIOUS: id });
+    expect(await refusal(rotate())).toEqual(pendingText);
+  });
+});
+
 describe('who wrote the pending value', () => {
   test('another identity without RotationToken fails the run', async () => {
     world.handler = async ({ SecretId, ClientRequestToken }) => {
@@ -531,6 +542,10 @@ describe('events and reads that are not perfect', () => {
     expect((await describeSecret()).VersionIdsToStages).toEqual({ [first]: ['AWSCURRENT'] });
     await world.clock.advance(1);
     expect(await read()).toBe('new');
+    world.secrets.options.readLag = 86_400_000;
+    await world.clock.advance(1_000);
+    expect((await refusal(describeSecret())).code).toBe('ResourceNotFoundException');
+    world.secrets.options.readLag = 500;
     const late = world.name();
     await world.call('CreateSecret', { Name: late, ClientRequestToken: token(), SecretString: 'x' });
     expect((await refusal(world.call('DescribeSecret', { SecretId: late }))).code).toBe(
