@@ -136,22 +136,24 @@ describe('tokens of ocore', () => {
   it('refresh until the platform restarts with another key', async () => {
     const before = await startTwin('ocore', { ...ocorePlain, JWT_SECRET: oldKey });
     const first = await ask(before.url, 'POST /api/auth/login', { body: person });
-    const { accessToken, refreshToken } = first.body as Record<string, string>;
-    expect((await ask(before.url, 'GET /api/auth/me', { bearer: accessToken ?? '' })).status).toBe(200);
+    const accessToken = String(first.body.accessToken);
+    const refreshToken = String(first.body.refreshToken);
+    expect((await ask(before.url, 'GET /api/auth/me', { bearer: accessToken })).status).toBe(200);
     const second = await ask(before.url, 'POST /api/auth/refresh', { body: { refreshToken } });
     expect(second.status).toBe(200);
     expect(await before.stop()).toBe(0);
 
     const after = await startTwin('ocore', { ...ocorePlain, JWT_SECRET: newKey });
     expect((await ask(after.url, 'POST /api/auth/refresh', { body: second.body })).status).toBe(401);
-    expect((await ask(after.url, 'GET /api/auth/me', { bearer: accessToken ?? '' })).status).toBe(401);
+    expect((await ask(after.url, 'GET /api/auth/me', { bearer: accessToken })).status).toBe(401);
   });
 
   it('open only what they are for', async () => {
     const ocore = await startTwin('ocore', { ...ocorePlain, JWT_SECRET: oldKey });
     const { body } = await ask(ocore.url, 'POST /api/auth/login', { body: person });
-    const { accessToken, refreshToken } = body as Record<string, string>;
-    expect((await ask(ocore.url, 'GET /api/auth/me', { bearer: refreshToken ?? '' })).status).toBe(401);
+    const accessToken = String(body.accessToken);
+    const refreshToken = String(body.refreshToken);
+    expect((await ask(ocore.url, 'GET /api/auth/me', { bearer: refreshToken })).status).toBe(401);
     const asRefresh = { refreshToken: accessToken };
     expect((await ask(ocore.url, 'POST /api/auth/refresh', { body: asRefresh })).status).toBe(401);
   });
