@@ -20,21 +20,26 @@ async function world(seed = 1): Promise<TwinWorld & { provider: Provider }> {
 }
 
 /** A consumer of the twin with these documents, started as a task would be. */
-async function started(
-  twin: Twin,
-  at: TwinWorld,
-  documents: Record<string, TwinVariables>,
-): Promise<Started> {
-  const consumer = twin.consumers.backend;
-  if (consumer === undefined) throw new Error('the twin has no consumer called backend');
+async function started(twin: Twin, at: TwinWorld, documents: Documents): Promise<Started> {
+  const [consumer, ...others] = Object.values(twin.consumers);
+  if (consumer === undefined || others.length > 0) throw new Error('the twin must have one consumer');
   const fromSecrets = consumer.secrets.map(({ variable, secret, member }) => [
     variable,
-    documents[secret]?.[member] ?? '',
+    textOf(documents, secret, member),
   ]);
   return startTwin(twin.platform, { ...consumer.environment(at), ...Object.fromEntries(fromSecrets) });
 }
 
-function initial(twin: Twin, at: TwinWorld): Record<string, TwinVariables> {
+type Documents = Readonly<Record<string, TwinVariables | undefined>>;
+
+/** A variable of a document; fails the test when there is none. */
+function textOf(documents: Documents, secret: string, variable: string): string {
+  const value: string | undefined = documents[secret]?.[variable];
+  expect(value, `${secret}.${variable}`).toBeDefined();
+  return String(value);
+}
+
+function initial(twin: Twin, at: TwinWorld): Documents {
   return Object.fromEntries(Object.entries(twin.secrets).map(([key, secret]) => [key, secret.initial(at)]));
 }
 
@@ -79,7 +84,7 @@ describe('the twins', () => {
     const traffic = startTraffic({
       url,
       behaviours: twin.behaviours,
-      readVariable: async (secret, variable) => documents[secret]?.[variable] ?? '',
+      readVariable: async (secret, variable) => textOf(documents, secret, variable),
     });
     const tally = traffic.tally();
     for (const key of Object.keys(twin.secrets)) {
@@ -120,7 +125,7 @@ describe('a supplied key of exo', () => {
     const after = secret?.supplied?.supply(at, 1) ?? {};
     expect(after).not.toEqual(before);
     const probe = async (values: TwinVariables) => {
-      const key = Buffer.from(values.EXO_CLAUDE_API_KEY ?? '', 'base64').toString('utf8');
+      const key = Buffer.from(textOf({ values }, 'values', 'EXO_CLAUDE_API_KEY'), 'base64').toString('utf8');
       const headers = { 'x-api-key': key, connection: 'close' };
       return (await fetch(secret?.probeUrl(at) ?? '', { headers })).status;
     };
@@ -153,7 +158,7 @@ describe('the monitoring of ocore', () => {
     const tally = traffic.tally();
     const counts = () => tally.counts('HEALTH_CHECK_TOKEN');
     await expect.poll(() => counts().degraded, { interval: 10, timeout: 5_000 }).toBeGreaterThan(2);
-    current = documents.HEALTH_CHECK_TOKEN?.HEALTH_CHECK_TOKEN ?? '';
+    current = textOf(documents, 'HEALTH_CHECK_TOKEN', 'HEALTH_CHECK_TOKEN');
     await expect.poll(() => counts().gapSeconds, { interval: 10, timeout: 5_000 }).toBeGreaterThan(0.2);
     const { degraded } = counts();
     const readsSoFar = reads;

@@ -72,7 +72,8 @@ export function isText(value) {
 async function answer(request, routes) {
   const path = (request.url ?? '/').split('?', 1)[0];
   const route = `${request.method} ${path}`;
-  const handler = Object.hasOwn(routes, route) ? routes[route] : undefined;
+  /** @type {Handler | undefined} */
+  const handler = routes[route];
   if (handler === undefined) return notFound;
   try {
     const text = await bodyOf(request);
