@@ -17,6 +17,8 @@ const Memory = z.object({
   class: z.string(),
   /** The version under AWSCURRENT when this one was made; null for a secret's first value. */
   base: z.nullable(z.string()),
+  /** Versions before `base` whose end no rollout has proven yet, youngest first. */
+  unproven: z.optional(z.array(z.string())),
   /** The operator's version that this one was copied from. */
   supplied: z.optional(z.string()),
   /** The consent that this version used up. */

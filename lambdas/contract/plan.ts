@@ -3,6 +3,8 @@
  * and the README shows the same table.
  */
 
+import type { ErrorCode } from './errors.ts';
+
 /** How Step Functions tries a stage again when it fails with one of these error names. */
 export interface StageRetry {
   readonly errors: readonly string[];
@@ -31,11 +33,15 @@ export interface StageDescription {
 const lambdaFaults: StageRetry = {
   errors: [
     'Lambda.ClientExecutionTimeoutException',
+    'Lambda.Unknown',
     'Lambda.ServiceException',
     'Lambda.AWSLambdaException',
     'Lambda.SdkClientException',
     'Lambda.TooManyRequestsException',
     'Sandbox.Timedout',
+    'Runtime.ExitError',
+    // Rights that were granted a moment ago may take a minute to be known everywhere.
+    'AwsDenied',
     'AwsThrottled',
     'AwsUnreachable',
   ],
@@ -105,6 +111,11 @@ export interface Plan {
   readonly stages: readonly [StageId, ...StageId[]];
   /** Where a stage that cannot go on leads. */
   readonly otherwise: StageId;
+  /**
+   * The error by which a stage says that a later version has become current. The rollout then ends well: the
+   * rollout of that version takes over, with what this one has not proven.
+   */
+  readonly superseded: ErrorCode;
 }
 
 export const plans = {
@@ -112,6 +123,7 @@ export const plans = {
     does: 'the new value is current; restart what reads it, then prove that the old one is dead',
     stages: ['settle', 'redeploy', 'prove', 'complete'],
     otherwise: 'stall',
+    superseded: 'Superseded',
   },
 } as const satisfies Record<string, Plan>;
 

@@ -1,10 +1,8 @@
+import { completedTag } from '../contract/marks.ts';
 import { parseRolloutState } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
 import { rolloutEvent } from './rollout-event.ts';
 import { secretOf } from './secret-of.ts';
-
-/** The tag that tells which version's rollout was completed last. */
-export const completedTag = 'keyturn:completed';
 
 /** Records the completion on the secret, then reports it. Both may be repeated. */
 export const stage: StageDefinition = {

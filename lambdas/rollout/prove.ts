@@ -1,7 +1,7 @@
 import { parseDocument, type SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import type { BoundProbe, Verdict } from '../contract/hooks.ts';
-import { parseRolloutState } from '../contract/rollout-state.ts';
+import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { probeKinds } from '../hooks/probe/kinds.ts';
@@ -30,23 +30,62 @@ export const stage: StageDefinition = {
       });
       return { ...state, oldValueRefused: null };
     }
-    const renewed = await document(state.secretId, state.versionId, 'new', context);
+    const renewed = await currentDocument(state, secret, context);
     demand(await probe.ask(renewed, context.ports), 'accepted', secret);
-    if (state.previousVersionId === null) return { ...state, oldValueRefused: null };
-    const former = await document(state.secretId, state.previousVersionId, 'old', context);
-    demand(await probe.ask(former, context.ports), 'refused', secret);
-    return { ...state, oldValueRefused: true };
+    const former = await formerDocuments(state, renewed, context);
+    for (const old of former) {
+      demand(await verdictOnOld(probe, old, context), 'refused', secret);
+    }
+    return { ...state, oldValueRefused: former.length === 0 ? null : true };
   },
 };
 
-async function document(
-  secretId: string,
-  versionId: string,
-  which: string,
+/** An old document without the variable (a placeholder, say) holds nothing that could still be accepted. */
+async function verdictOnOld(
+  probe: BoundProbe,
+  old: SecretDocument,
+  { ports }: StageContext,
+): Promise<Verdict> {
+  try {
+    return await probe.ask(old, ports);
+  } catch (caught) {
+    if (caught instanceof KeyturnError && caught.code === 'DocumentInvalid') return 'refused';
+    throw caught;
+  }
+}
+
+async function currentDocument(
+  state: RolloutState,
+  secret: SecretSettings,
   { ports }: StageContext,
 ): Promise<SecretDocument> {
-  const version = await ports.secrets.read(secretId, versionId);
-  return parseDocument(version.value, `The ${which} value (version ${versionId})`);
+  const version = await ports.secrets.read(state.secretId, state.versionId);
+  if (!version.labels.includes('AWSCURRENT')) {
+    throw new KeyturnError({
+      code: 'Superseded',
+      message: `The version ${state.versionId} of ${secret.key} is not current any more.`,
+      hint: 'A later rotation or a person moved AWSCURRENT; the rollout of that version takes over.',
+    });
+  }
+  return parseDocument(version.value, `The new value of ${secret.key}`);
+}
+
+/** The value that was current before, and those that earlier rollouts were cut off from proving. */
+async function formerDocuments(
+  state: RolloutState,
+  renewed: SecretDocument,
+  { ports }: StageContext,
+): Promise<SecretDocument[]> {
+  const ids = [
+    ...(state.previousVersionId === null ? [] : [state.previousVersionId]),
+    ...(renewed.memory?.unproven ?? []),
+  ];
+  const documents: SecretDocument[] = [];
+  for (const id of new Set(ids)) {
+    const version = await ports.secrets.read(state.secretId, id);
+    documents.push(parseDocument(version.value, `The old value (version ${id})`));
+  }
+  return documents;
 }
 
 function demand(verdict: Verdict, expected: 'accepted' | 'refused', secret: SecretSettings): void {

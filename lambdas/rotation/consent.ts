@@ -1,8 +1,6 @@
 import { KeyturnError } from '../contract/errors.ts';
+import { consentTag } from '../contract/marks.ts';
 import type { SecretDescription } from '../contract/ports.ts';
-
-/** The tag by which a person consents: `2026-11-21T18:00:00Z jane: planned cutover`. */
-export const consentTag = 'keyturn:consent';
 
 /** Longest time that a consent may run, in hours. */
 const longestHours = 24;

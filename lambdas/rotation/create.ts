@@ -1,13 +1,14 @@
 import { emptyDocument, type Memory, parseDocument, type SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
+import { completedTag, suppliedLabel } from '../contract/marks.ts';
 import type { SecretDescription } from '../contract/ports.ts';
 import { consentFor } from './consent.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf, standingOf } from './guards.ts';
 import { readPending } from './pending-version.ts';
 
-/** The label under which a value that a person supplied waits to be copied. */
-export const suppliedLabel = 'KEYTURN_SUPPLIED';
+/** Versions older than these few were replaced by rotations that nobody let finish; they are not chased further. */
+const mostUnproven = 8;
 
 /**
  * createSecret: writes this token's pending value, once.
@@ -72,14 +73,30 @@ async function make(
   const fresh = suppliedId !== current?.memory?.supplied ? suppliedId : null;
   const supplied = fresh === null ? null : await readDocument(context, fresh, 'supplied');
   const changes = await secretClass.create({ current, supplied, random: ports.random });
+  const unproven = unprovenVersions(description, current, currentId);
   const memory: Memory = {
     schema: 1,
     class: secretClass.id,
     base: currentId,
+    ...(unproven.length === 0 ? {} : { unproven }),
     ...(fresh === null ? {} : { supplied: fresh }),
     ...(consent === undefined ? {} : { consent }),
   };
   return (current ?? emptyDocument()).with(changes, memory);
+}
+
+/**
+ * Versions that the rollout of the current one was to prove dead, where it has not got that far: the next
+ * rollout takes them over.
+ */
+function unprovenVersions(
+  description: SecretDescription,
+  current: SecretDocument | null,
+  currentId: string | null,
+): string[] {
+  const memory = current?.memory ?? null;
+  if (memory === null || description.tags.get(completedTag) === currentId) return [];
+  return [...(memory.base === null ? [] : [memory.base]), ...(memory.unproven ?? [])].slice(0, mostUnproven);
 }
 
 async function hasValue({ event, ports }: StepContext): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import type { StepContext, StepOutcome } from './context.ts';
-import { standingOf } from './guards.ts';
+import { holderOf, standingOf } from './guards.ts';
 import { readPending } from './pending-version.ts';
 
 /**
@@ -23,9 +23,22 @@ export async function finish(context: StepContext): Promise<StepOutcome> {
 
   const document = await testedDocument(context);
   checkBase(document, standing.currentId, context);
-  await ports.secrets.moveCurrent(event.secretId, event.token, standing.currentId);
+  await moveOnce(context, standing.currentId);
   await announce(context, standing.currentId);
   return { did: 'made the pending version current' };
+}
+
+/**
+ * A move whose answer was lost, or that another invocation of this step made, looks like a refusal when it is
+ * tried again: what is current decides.
+ */
+async function moveOnce({ event, ports }: StepContext, from: string | null): Promise<void> {
+  try {
+    await ports.secrets.moveCurrent(event.secretId, event.token, from);
+  } catch (caught) {
+    const description = await ports.secrets.describe(event.secretId);
+    if (holderOf(description, 'AWSCURRENT') !== event.token) throw caught;
+  }
 }
 
 /** The pending document, tested now: a finish that comes without its test must not promote anything. */

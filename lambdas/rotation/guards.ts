@@ -12,7 +12,7 @@ export interface Circumstances {
   readonly self: string;
 }
 
-interface Guard {
+export interface Guard {
   readonly id: string;
   /** @returns what is wrong and what to do about it, or null. */
   objects(circumstances: Circumstances): { readonly sentence: string; readonly hint: string } | null;
@@ -84,8 +84,8 @@ export type Standing =
   | { readonly is: 'current'; readonly previousId: string | null };
 
 /** @throws KeyturnError StepRefused with the sentence of the first guard that objects. */
-export function standingOf(circumstances: Circumstances): Standing {
-  for (const guard of guards) {
+export function standingOf(circumstances: Circumstances, checks: readonly Guard[] = guards): Standing {
+  for (const guard of checks) {
     const objection = guard.objects(circumstances);
     if (objection !== null) {
       throw new KeyturnError({ code: 'StepRefused', message: objection.sentence, hint: objection.hint });

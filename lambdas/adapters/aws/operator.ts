@@ -10,8 +10,8 @@ import {
   SecretsManagerClient,
   TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager';
+import { suppliedLabel } from '../../contract/marks.ts';
 import { Sensitive } from '../../contract/sensitive.ts';
-import { suppliedLabel } from '../../rotation/create.ts';
 import { call } from './errors.ts';
 
 export interface Operator {

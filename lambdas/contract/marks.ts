@@ -1,0 +1,10 @@
+/** Labels and tags of Keyturn's own on a secret: where state lives that must outlast every process. */
+
+/** The label under which a value that a person supplied waits to be copied by the next rotation. */
+export const suppliedLabel = 'KEYTURN_SUPPLIED';
+
+/** The tag by which a person consents: `2026-11-21T18:00:00Z jane: planned cutover`. */
+export const consentTag = 'keyturn:consent';
+
+/** The tag that tells which version's rollout was completed last. */
+export const completedTag = 'keyturn:completed';

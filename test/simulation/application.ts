@@ -1,0 +1,88 @@
+/**
+ * The application that reads the secret: tasks that load the current document when they start, and answer
+ * probes with what they loaded. It is judged by its own check of a token or signature, not by Keyturn's.
+ */
+import { createHmac } from 'node:crypto';
+import type { WorldClock } from '../../lib/rehearsal/endpoint/service.ts';
+import type { Ecs, EcsTask, HttpRequest, HttpResponse } from '../../lambdas/contract/ports.ts';
+
+/** Milliseconds from a forced deployment until its tasks run and the former ones are gone. */
+const startTime = 20_000;
+
+interface Task {
+  readonly createdAt: number;
+  readonly value: string | null;
+}
+
+export type Judge = (request: HttpRequest, value: string) => boolean;
+
+export class Application {
+  #tasks: Task[];
+  #deployedAt: number;
+  #pending = 0;
+  #asked = 0;
+  readonly #clock: WorldClock;
+  readonly #load: () => string | null;
+  readonly #judge: Judge;
+
+  constructor(clock: WorldClock, load: () => string | null, judge: Judge) {
+    this.#clock = clock;
+    this.#load = load;
+    this.#judge = judge;
+    this.#deployedAt = clock.now();
+    this.#tasks = this.#started();
+  }
+
+  /** What the running tasks loaded. */
+  get values(): readonly (string | null)[] {
+    return this.#tasks.map((task) => task.value);
+  }
+
+  readonly ecs: Ecs = {
+    state: async () => ({
+      desired: 2,
+      primary: {
+        createdAt: new Date(this.#deployedAt),
+        running: this.#pending === 0 ? 2 : 0,
+        rollout: this.#pending === 0 ? 'completed' : 'in-progress',
+      },
+      deployments: 1 + this.#pending,
+    }),
+    tasks: async () =>
+      this.#tasks.map(
+        (task): EcsTask => ({ createdAt: new Date(task.createdAt), running: true, healthy: true }),
+      ),
+    forceDeployment: async () => {
+      this.#deployedAt = this.#clock.now();
+      const started = this.#started();
+      this.#pending += 1;
+      this.#clock.after(startTime, () => {
+        this.#pending -= 1;
+        this.#tasks = started;
+      });
+    },
+  };
+
+  /** Instances answer in turn. */
+  async answer(request: HttpRequest): Promise<HttpResponse> {
+    this.#asked += 1;
+    const { value } = this.#tasks[this.#asked % this.#tasks.length] ?? { value: null };
+    return value !== null && this.#judge(request, value) ? { status: 200, body: '{}' } : { status: 401, body: '{}' };
+  }
+
+  #started(): Task[] {
+    const createdAt = this.#clock.now();
+    return [0, 1].map(() => ({ createdAt, value: this.#load() }));
+  }
+}
+
+/** A bearer token: the same text. */
+export const bearer: Judge = (request, value) =>
+  request.headers.get('authorization')?.reveal() === `Bearer ${value}`;
+
+/** A JWT: header.payload.signature with the signature made by the loaded key (RFC 7515). */
+export const jwt: Judge = (request, value) => {
+  const token = request.headers.get('authorization')?.reveal().replace('Bearer ', '') ?? '';
+  const [header = '', payload = '', signature = ''] = token.split('.');
+  return createHmac('sha256', value).update(`${header}.${payload}`).digest('base64url') === signature;
+};
