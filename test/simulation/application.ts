@@ -3,8 +3,8 @@
  * probes with what they loaded. It is judged by its own check of a token or signature, not by Keyturn's.
  */
 import { createHmac } from 'node:crypto';
-import type { WorldClock } from '../../lib/rehearsal/endpoint/service.ts';
 import type { Ecs, EcsTask, HttpRequest, HttpResponse } from '../../lambdas/contract/ports.ts';
+import type { WorldClock } from '../../lib/rehearsal/endpoint/service.ts';
 
 /** Milliseconds from a forced deployment until its tasks run and the former ones are gone. */
 const startTime = 20_000;
@@ -67,7 +67,9 @@ export class Application {
   async answer(request: HttpRequest): Promise<HttpResponse> {
     this.#asked += 1;
     const { value } = this.#tasks[this.#asked % this.#tasks.length] ?? { value: null };
-    return value !== null && this.#judge(request, value) ? { status: 200, body: '{}' } : { status: 401, body: '{}' };
+    return value !== null && this.#judge(request, value)
+      ? { status: 200, body: '{}' }
+      : { status: 401, body: '{}' };
   }
 
   #started(): Task[] {

@@ -18,7 +18,10 @@ export function secretsPort(service: SecretsManager, caller: Caller, gate: Gate,
         return { ...(await service.handle(operation, input, caller)) };
       } catch (caught) {
         if (!(caught instanceof AwsError)) throw caught;
-        throw new KeyturnError({ code: codes.get(caught.code) ?? 'AwsRefused', message: `${operation}: ${caught.code}` });
+        throw new KeyturnError({
+          code: codes.get(caught.code) ?? 'AwsRefused',
+          message: `${operation}: ${caught.code}`,
+        });
       }
     });
 
@@ -33,7 +36,8 @@ export function secretsPort(service: SecretsManager, caller: Caller, gate: Gate,
         rotationFunctionArn: typeof answer.RotationLambdaARN === 'string' ? answer.RotationLambdaARN : null,
         labels: new Map(Object.entries((answer.VersionIdsToStages ?? {}) as Record<string, string[]>)),
         tags: new Map(tags.map(({ Key, Value }) => [Key, Value])),
-        lastRotatedAt: typeof answer.LastRotatedDate === 'number' ? new Date(answer.LastRotatedDate * 1000) : null,
+        lastRotatedAt:
+          typeof answer.LastRotatedDate === 'number' ? new Date(answer.LastRotatedDate * 1000) : null,
         deleted: answer.DeletedDate !== undefined,
       };
     },

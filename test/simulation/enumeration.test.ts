@@ -1,0 +1,87 @@
+/**
+ * Crash enumeration: every fault at every call of a rotation and its rollout, and pairs of them. Nothing is
+ * sampled unless KEYTURN_PAIRS says how many; a failure names its plan, and the seed replays it.
+ */
+import { describe, expect, test } from 'vitest';
+import { type FaultKind, type FaultPlan, faultKinds } from './gate.ts';
+import { Checker } from './invariants.ts';
+import { emptySecret, settings } from './settings.ts';
+import { type Setting, World } from './world.ts';
+
+const seed = Number(process.env.KEYTURN_SEED ?? 20_261_121);
+const day = 24 * 3_600_000;
+
+/** What may come twice in one rotation without a person at work. */
+const unattended: readonly FaultKind[] = ['fail-before', 'lose-answer', 'crash-after'];
+const pairs = unattended.flatMap((one) => unattended.map((other) => [one, other] as const));
+
+const everySetting = [...settings, emptySecret].map(
+  (setting) => [`${setting.secretClass.id}${setting.initial === null ? ', empty' : ''}`, setting] as const,
+);
+
+describe(`one rotation and its rollout (seed ${seed})`, () => {
+  test.each(everySetting)('%s completes without faults', async (_id, setting) => {
+    const { world, broken } = await outcome(setting, new Map());
+    expect(broken).toEqual([]);
+    expect(world.rollouts.map(({ end }) => end)).toEqual(['completed']);
+    const kept = Object.keys(setting.initial ?? {});
+    expect(world.currentDocument()?.names()).toEqual(expect.arrayContaining(kept));
+  });
+});
+
+describe(`faults at every call (seed ${seed})`, () => {
+  test.each(everySetting)('%s: every single fault at every call', async (_id, setting) => {
+    const { first, last } = await span(setting);
+    expect(last - first).toBeGreaterThan(15);
+    const failures: string[] = [];
+    for (let call = first; call < last; call += 1) {
+      for (const kind of faultKinds) failures.push(...(await broken(setting, new Map([[call, kind]]))));
+    }
+    expect(failures).toEqual([]);
+  });
+
+  test.each(everySetting)('%s: every pair of process and network faults', async (_id, setting) => {
+    const { first, last } = await span(setting);
+    const failures: string[] = [];
+    for (let one = first; one < last; one += 1) {
+      for (let other = one + 1; other < last + 4; other += 1) {
+        for (const [kind, second] of pairs) {
+          const faults = new Map([
+            [one, kind],
+            [other, second],
+          ]);
+          failures.push(...(await broken(setting, faults)));
+        }
+      }
+    }
+    expect(failures).toEqual([]);
+  });
+});
+
+/** Rotates once under a plan of faults, lets time pass until nothing moves, and says what broke. */
+async function outcome(setting: Setting, faults: FaultPlan): Promise<{ world: World; broken: string[] }> {
+  const checker = new Checker();
+  const world = new World(setting, faults, seed, checker.check);
+  await world.start();
+  await world.rotate();
+  await world.clock.advance(3 * day);
+  checker.atEnd(world);
+  return { world, broken: checker.broken };
+}
+
+/** The broken invariants of one plan, each with the plan that broke it. */
+async function broken(setting: Setting, faults: FaultPlan): Promise<string[]> {
+  const { world, broken: sentences } = await outcome(setting, faults);
+  const plan = [...faults].map(([call, kind]) => `${kind} at ${call} (${world.gate.trace[call]})`).join(', ');
+  return sentences.map((sentence) => `${plan}: ${sentence}`);
+}
+
+/** Which calls are the rotation's and its rollout's; the preflight's come before. */
+async function span(setting: Setting): Promise<{ first: number; last: number }> {
+  const world = new World(setting, new Map(), seed, () => {});
+  await world.start();
+  const first = world.gate.trace.length;
+  await world.rotate();
+  await world.clock.advance(3 * day);
+  return { first, last: world.gate.trace.length };
+}

@@ -1,0 +1,149 @@
+/**
+ * What must hold after every single effect, and at the end. A checker watches one world; it reads what is
+ * stored, never what the code under test says of itself.
+ */
+import { documentOf, type World } from './world.ts';
+
+export class Checker {
+  readonly broken: string[] = [];
+  #currentId: string | null | undefined;
+  #values = new Map<string, string>();
+  readonly #known = new Map<string, string>();
+
+  /** To be called after every effect. */
+  readonly check = (world: World, after: string): void => {
+    this.#oneValuePerVersion(world, after);
+    this.#currentMovesForward(world, after);
+    this.#oneHolderOfEachLabel(world, after);
+    this.#valueInUseIsReadable(world, after);
+  };
+
+  /** To be called once, when nothing moves any more. */
+  atEnd(world: World): void {
+    this.check(world, 'the end');
+    this.#everyRotationEnded(world);
+    this.#everyRolloutEnded(world);
+    this.#oldValuesAreDead(world);
+    this.#nothingLeaked(world);
+    this.#noStrayVersion(world);
+  }
+
+  /** A version's value is written once. */
+  #oneValuePerVersion(world: World, after: string): void {
+    for (const version of world.versions()) {
+      const text = version.value?.kind === 'string' ? version.value.text : null;
+      if (text === null) continue;
+      const before = this.#known.get(version.id);
+      if (before !== undefined && before !== text)
+        this.#break(after, `the value of version ${version.id} changed`);
+      this.#known.set(version.id, text);
+    }
+  }
+
+  /**
+   * AWSCURRENT leaves a version only for one that was made from it, or by a person's edit; and what it
+   * reaches has a value that was complete.
+   */
+  #currentMovesForward(world: World, after: string): void {
+    const currentId = world.currentId();
+    if (
+      this.#currentId !== undefined &&
+      currentId !== this.#currentId &&
+      !world.edits.includes(currentId ?? '')
+    ) {
+      const document = world.currentDocument();
+      if (document === null) this.#break(after, 'AWSCURRENT was lost');
+      else if (!document.has(world.variable))
+        this.#break(after, 'AWSCURRENT reached a version without a value');
+      else if (document.memory?.base !== this.#currentId) {
+        this.#break(
+          after,
+          `AWSCURRENT moved from ${this.#currentId} to a version made from ${document.memory?.base}`,
+        );
+      }
+    }
+    this.#currentId = currentId;
+  }
+
+  #oneHolderOfEachLabel(world: World, after: string): void {
+    const labels = world.versions().flatMap((version) => version.labels);
+    if (new Set(labels).size !== labels.length) this.#break(after, 'a label is on two versions');
+  }
+
+  /** What a task runs with can still be read: nothing that may be needed is gone. */
+  #valueInUseIsReadable(world: World, after: string): void {
+    this.#values = new Map(
+      world.versions().flatMap((version) => {
+        const document = documentOf(version);
+        return document.has(world.variable) ? [[document.value(world.variable).reveal(), version.id]] : [];
+      }),
+    );
+    for (const value of world.application.values) {
+      if (value !== null && !this.#values.has(value))
+        this.#break(after, 'a task runs with a value that no version holds');
+    }
+  }
+
+  /** Completed, refused for want of a person's word, or ended by a person's edit; never left half done. */
+  #everyRotationEnded(world: World): void {
+    for (const run of world.secrets.runs) {
+      if (run.status === 'succeeded') continue;
+      if (run.status === 'abandoned' && world.edits.length > 0) continue;
+      const outcome = run.attempts.at(-1)?.steps.at(-1)?.outcome;
+      const refused =
+        typeof outcome === 'object' && ['ConsentMissing', 'SupplyMissing'].includes(outcome?.errorType ?? '');
+      if (run.status === 'resting' && refused) continue;
+      this.#break('the end', `the rotation of ${run.token} is ${run.status}: ${JSON.stringify(outcome)}`);
+    }
+  }
+
+  /** Every finished rotation has a rollout that ended; only a person's edit may make one stall. */
+  #everyRolloutEnded(world: World): void {
+    for (const run of world.secrets.runs) {
+      if (run.kind !== 'rotation' || run.status !== 'succeeded') continue;
+      const rollouts = world.rollouts.filter((rollout) => rollout.versionId === run.token);
+      if (rollouts.length !== 1) this.#break('the end', `${run.token} has ${rollouts.length} rollouts`);
+      const end = rollouts[0]?.end ?? 'open';
+      const replaced = world.currentId() !== run.token;
+      if (end !== 'completed' && !(replaced && end === 'superseded')) {
+        this.#break('the end', `the rollout of ${run.token} ended ${end}`);
+      }
+    }
+  }
+
+  /** Where the current version's rollout completed, no task accepts anything but its value. */
+  #oldValuesAreDead(world: World): void {
+    const rollout = world.rollouts.find(({ versionId }) => versionId === world.currentId());
+    if (rollout?.end !== 'completed') return;
+    const current = world.currentDocument()?.value(world.variable).reveal();
+    for (const value of world.application.values) {
+      if (value !== current)
+        this.#break('the end', 'the rollout completed and a task still runs with another value');
+    }
+  }
+
+  #nothingLeaked(world: World): void {
+    const sink = world.printed.join('\n');
+    for (const value of this.#values.keys()) {
+      const forms = [
+        value,
+        Buffer.from(value).toString('base64'),
+        Buffer.from(value).toString('hex'),
+        value.slice(4, 16),
+      ];
+      if (forms.some((form) => sink.includes(form))) this.#break('the end', 'a value was printed');
+    }
+  }
+
+  /** One version a rotation, an edit or a supply; none that nobody asked for. */
+  #noStrayVersion(world: World): void {
+    const rotations = world.secrets.runs.filter((run) => run.kind === 'rotation').length;
+    const most = 1 + rotations + world.edits.length + world.supplies;
+    if (world.versions().length > most)
+      this.#break('the end', `${world.versions().length} versions, at most ${most} were asked for`);
+  }
+
+  #break(after: string, sentence: string): void {
+    this.broken.push(`after ${after}: ${sentence}`);
+  }
+}

@@ -1,0 +1,67 @@
+/** One setting per class: the enumeration runs every class through the same faults. */
+import { secretClass as guarded } from '../../lambdas/classes/guarded.ts';
+import { secretClass as opaqueToken } from '../../lambdas/classes/opaque-token.ts';
+import { secretClass as operatorSupplied } from '../../lambdas/classes/operator-supplied.ts';
+import { secretClass as sharedToken } from '../../lambdas/classes/shared-token.ts';
+import { secretClass as signingKeyCutover } from '../../lambdas/classes/signing-key-cutover.ts';
+import { bearer, jwt } from './application.ts';
+import type { Setting } from './world.ts';
+
+const url = 'https://shop.example.com/probe';
+const answers = { accepted: { status: [200] }, refused: { status: [401] }, times: 2 };
+const httpProbe = { kind: 'http', url, headers: { authorization: 'Bearer {TOKEN}' }, ...answers };
+const jwtProbe = { kind: 'jwt', url, variable: 'TOKEN', claims: { sub: 'probe' }, ...answers };
+const format = { encoding: 'alphanumeric', length: 64 };
+const initial = { TOKEN: 'the-first-value-that-somebody-made-by-hand', OTHER: 'a member that is not ours' };
+
+export const settings: readonly Setting[] = [
+  {
+    secretClass: opaqueToken,
+    variable: 'TOKEN',
+    options: { variable: 'TOKEN', format },
+    probe: httpProbe,
+    judge: bearer,
+    initial,
+  },
+  {
+    secretClass: sharedToken,
+    variable: 'TOKEN',
+    options: { variable: 'TOKEN', copies: ['TOKEN_COPY'], format },
+    probe: httpProbe,
+    judge: bearer,
+    initial: { ...initial, TOKEN_COPY: initial.TOKEN },
+  },
+  {
+    secretClass: signingKeyCutover,
+    variable: 'TOKEN',
+    options: { variable: 'TOKEN', format },
+    probe: jwtProbe,
+    judge: jwt,
+    initial,
+  },
+  {
+    secretClass: guarded,
+    variable: 'TOKEN',
+    options: { variable: 'TOKEN', format, breaks: 'every stored hash becomes invalid' },
+    probe: httpProbe,
+    judge: bearer,
+    initial,
+  },
+  {
+    secretClass: operatorSupplied,
+    variable: 'TOKEN',
+    options: { variable: 'TOKEN' },
+    probe: httpProbe,
+    judge: bearer,
+    initial,
+  },
+];
+
+export const emptySecret: Setting = {
+  secretClass: opaqueToken,
+  variable: 'TOKEN',
+  options: { variable: 'TOKEN', format },
+  probe: httpProbe,
+  judge: bearer,
+  initial: null,
+};

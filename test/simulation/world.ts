@@ -1,0 +1,419 @@
+/**
+ * A whole account in one process and on one clock: the local Secrets Manager, the rotation function, the
+ * rollout as its plan says, the application that reads the secret. Only the code under test is real; every
+ * effect of it passes the gate, where faults are injected and the invariants are checked.
+ */
+import { createHash } from 'node:crypto';
+import { emptyDocument, parseDocument, type SecretDocument } from '../../lambdas/contract/document.ts';
+import { publicError } from '../../lambdas/contract/errors.ts';
+import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
+import { consentTag, suppliedLabel } from '../../lambdas/contract/marks.ts';
+import { type PlanId, plans, type StageId, type StageRetry, stages } from '../../lambdas/contract/plan.ts';
+import type { Clock, Events, Log } from '../../lambdas/contract/ports.ts';
+import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
+import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
+import { Sensitive } from '../../lambdas/contract/sensitive.ts';
+import type { Settings } from '../../lambdas/contract/settings.ts';
+import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
+import { startRollout } from '../../lambdas/rollout/start.ts';
+import { rotationFunction } from '../../lambdas/rotation/steps.ts';
+import { virtualClock } from '../../lib/rehearsal/endpoint/clocks.ts';
+import { SecretsManager, type VersionSnapshot } from '../../lib/rehearsal/endpoint/secrets-manager/index.ts';
+import type { Caller, InvocationResult, Json, JsonObject } from '../../lib/rehearsal/endpoint/service.ts';
+import { Application, type Judge } from './application.ts';
+import { Crash, type FaultPlan, Gate, type Process } from './gate.ts';
+import { secretsPort } from './secrets-port.ts';
+
+export const secretName = 'shop/secret';
+const functionArn = 'arn:aws:lambda:eu-central-1:111122223333:function:rotation';
+const machineArn = 'arn:aws:states:eu-central-1:111122223333:stateMachine:rollout';
+const administrator: Caller = { accessKeyId: 'operator', roleArn: null, functionArn: null };
+const rotationRole: Caller = {
+  accessKeyId: 'rotation',
+  roleArn: 'arn:aws:iam::111122223333:role/rotation',
+  functionArn,
+};
+
+/** One class in one setting: what the enumeration runs over. */
+export interface Setting {
+  readonly secretClass: ClassDefinition;
+  /** The variable that the application reads. */
+  readonly variable: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly probe: Settings['secrets'][number]['probe'];
+  readonly judge: Judge;
+  /** The members of the first document; null: the secret starts empty. */
+  readonly initial: Readonly<Record<string, string>> | null;
+}
+
+export type RolloutEnd = 'completed' | 'stalled' | 'superseded';
+
+export interface Rollout {
+  readonly name: string;
+  readonly versionId: string;
+  end: RolloutEnd | null;
+  transitions: number;
+}
+
+export class World {
+  readonly clock = virtualClock({ start: Date.UTC(2026, 0, 5, 12) });
+  readonly secrets: SecretsManager;
+  readonly application: Application;
+  readonly gate: Gate;
+  readonly rollouts: Rollout[] = [];
+  readonly events: KeyturnEvent[] = [];
+  /** Everything that left the code under test and is not a call that carries a value. */
+  readonly printed: string[] = [];
+  readonly edits: string[] = [];
+  supplies = 0;
+  #secretArn = '';
+  #process: Process = { dead: false };
+  #steps: ReturnType<typeof rotationFunction>;
+  #latest: Json = null;
+  #random = 0;
+  readonly #setting: Setting;
+  readonly #seed: number;
+  readonly #settings: Settings;
+  readonly #check: (world: World, after: string) => void;
+
+  constructor(
+    setting: Setting,
+    faults: FaultPlan,
+    seed: number,
+    check: (world: World, after: string) => void,
+  ) {
+    this.#setting = setting;
+    this.#seed = seed;
+    this.#check = check;
+    this.secrets = new SecretsManager({
+      clock: this.clock,
+      random: { bytes: (count) => this.#bytes(count), uuid: () => this.#uuid() },
+      invoker: { permits: () => true, invoke: (_arn, event) => this.#invoke(event) },
+      emit: () => {},
+    });
+    this.application = new Application(
+      this.clock,
+      () => this.currentDocument()?.value(setting.variable).reveal() ?? null,
+      setting.judge,
+    );
+    this.#settings = {
+      schema: 1,
+      deployment: 'shop',
+      platform: 'shop',
+      secrets: [
+        {
+          key: 'SECRET',
+          id: secretName,
+          class: setting.secretClass.id,
+          options: setting.options,
+          plan: setting.secretClass.plan,
+          consumers: [{ name: 'web', kind: 'ecs', cluster: 'shop', service: 'web' }],
+          probe: setting.probe,
+        },
+      ],
+    };
+    this.gate = new Gate(faults, {
+      check: (after) => this.#check(this, after),
+      duplicate: async () => {
+        await this.#runStep(this.#latest, { dead: false });
+      },
+      secondRotation: () => this.rotate().then(() => {}),
+      consoleEdit: () => this.edit(),
+    });
+    this.#steps = this.#newSteps(this.#process);
+  }
+
+  /** Creates the secret, lets the application start, and switches rotation on without rotating. */
+  async start(): Promise<void> {
+    const { initial } = this.#setting;
+    const created = await this.#asOperator('CreateSecret', {
+      Name: secretName,
+      ClientRequestToken: this.#uuid(),
+      ...(initial === null ? {} : { SecretString: JSON.stringify(initial) }),
+    });
+    this.#secretArn = String(created.ARN);
+    await this.application.ecs.forceDeployment('shop', 'web');
+    await this.clock.advance(60_000);
+    await this.#rotateSecret({ RotationLambdaARN: functionArn, RotateImmediately: false });
+    await this.clock.advance(60_000);
+    if (this.#setting.secretClass.supplied) await this.supply();
+    if (this.#setting.secretClass.admission === 'guarded') await this.consent();
+  }
+
+  /** "Rotate secret immediately". @returns false when Secrets Manager refuses, because one is under way. */
+  async rotate(): Promise<boolean> {
+    return this.#rotateSecret({});
+  }
+
+  /** "Edit" in the console: a new current value at once. */
+  async edit(): Promise<void> {
+    const id = this.#uuid();
+    this.edits.push(id);
+    const members = Object.fromEntries(
+      this.#setting.secretClass
+        .bind(this.#setting.options)
+        .variables()
+        .map((name) => [name, this.#typed()]),
+    );
+    await this.#asOperator('PutSecretValue', {
+      SecretId: secretName,
+      ClientRequestToken: id,
+      SecretString: JSON.stringify({ ...this.#setting.initial, ...members }),
+    });
+  }
+
+  async supply(): Promise<void> {
+    this.supplies += 1;
+    await this.#asOperator('PutSecretValue', {
+      SecretId: secretName,
+      ClientRequestToken: this.#uuid(),
+      SecretString: JSON.stringify({ [this.#setting.variable]: this.#typed() }),
+      VersionStages: [suppliedLabel],
+    });
+  }
+
+  async consent(): Promise<void> {
+    const until = new Date(this.clock.now() + 12 * 3_600_000).toISOString();
+    await this.#asOperator('TagResource', {
+      SecretId: secretName,
+      Tags: [{ Key: consentTag, Value: `${until} jane: enumeration` }],
+    });
+  }
+
+  versions(): readonly VersionSnapshot[] {
+    return this.secrets.snapshot(secretName) ?? [];
+  }
+
+  currentId(): string | null {
+    return this.versions().find((version) => version.labels.includes('AWSCURRENT'))?.id ?? null;
+  }
+
+  currentDocument(): SecretDocument | null {
+    const current = this.versions().find((version) => version.labels.includes('AWSCURRENT'));
+    return current === undefined ? null : documentOf(current);
+  }
+
+  get variable(): string {
+    return this.#setting.variable;
+  }
+
+  async #invoke(event: Json): Promise<InvocationResult> {
+    this.#latest = event;
+    if (this.#process.dead) {
+      this.#process = { dead: false };
+      this.#steps = this.#newSteps(this.#process);
+    }
+    return this.#runStep(event, this.#process, this.#steps);
+  }
+
+  /** One invocation. When its process dies, Lambda answers with a function error of its own. */
+  async #runStep(event: Json, process: Process, steps = this.#newSteps(process)): Promise<InvocationResult> {
+    try {
+      await steps.run(event, functionArn);
+      return process.dead ? crashed : { ok: true, payload: null };
+    } catch (caught) {
+      if (process.dead) return crashed;
+      const error = publicError(caught);
+      this.printed.push(`${error.name}: ${error.message}`, error.stack ?? '');
+      return { ok: false, errorType: error.name, errorMessage: error.message };
+    }
+  }
+
+  #newSteps(process: Process): ReturnType<typeof rotationFunction> {
+    return rotationFunction(this.#setting.secretClass, this.#settings, {
+      secrets: secretsPort(this.secrets, rotationRole, this.gate, process),
+      events: this.#eventsPort(process),
+      clock: this.#clockPort(),
+      random: { bytes: (count) => this.#bytes(count) },
+      log: this.#log,
+    });
+  }
+
+  readonly #log: Log = (line) => {
+    this.printed.push(JSON.stringify(line));
+  };
+
+  #clockPort(): Clock {
+    return {
+      now: () => new Date(this.clock.now()),
+      sleep: (milliseconds) => new Promise((resolve) => this.clock.after(milliseconds, resolve)),
+    };
+  }
+
+  #eventsPort(process: Process): Events {
+    return {
+      put: (event) =>
+        this.gate.call(`PutEvents ${event.type}`, process, async () => {
+          this.events.push(event);
+          this.printed.push(JSON.stringify(event));
+          if (event.type === 'Rotation Finished') void this.#start(event);
+        }),
+    };
+  }
+
+  /** The rule on the bus invokes the starter; a failed delivery is repeated, as EventBridge does. */
+  async #start(event: KeyturnEvent, attempt = 0): Promise<void> {
+    const process: Process = { dead: false };
+    try {
+      await startRollout(
+        { detail: event.detail },
+        {
+          settings: this.#settings,
+          self: functionArn,
+          stateMachines: new Map([[event.detail.plan, machineArn]]),
+          log: this.#log,
+          rollouts: {
+            start: (_machine, name, input) =>
+              this.gate.call('StartExecution', process, async () => {
+                this.printed.push(input);
+                if (this.rollouts.some((rollout) => rollout.name === name)) return false;
+                const rollout: Rollout = {
+                  name,
+                  versionId: event.detail.versionId,
+                  end: null,
+                  transitions: 1,
+                };
+                this.rollouts.push(rollout);
+                void this.#run(event.detail.plan as PlanId, JSON.parse(input), rollout);
+                return true;
+              }),
+          },
+        },
+      );
+    } catch (caught) {
+      if (attempt > 10) throw caught;
+      this.clock.after(1_000 * 2 ** attempt, () => void this.#start(event, attempt + 1));
+    }
+  }
+
+  /** Walks a plan as the state machine drawn from it would. */
+  async #run(planId: PlanId, first: RolloutState, rollout: Rollout): Promise<void> {
+    const plan = plans[planId];
+    let state: unknown = first;
+    for (const id of plan.stages) {
+      const result = await this.#stage(id, state, rollout);
+      if (result.ok) {
+        state = result.state;
+      } else if (result.error.name === plan.superseded) {
+        rollout.end = 'superseded';
+        return;
+      } else {
+        const failure = {
+          Error: result.error.name,
+          Cause: JSON.stringify({ errorMessage: result.error.message }),
+        };
+        await this.#stage(plan.otherwise, { ...(state as RolloutState), failure }, rollout);
+        rollout.end = 'stalled';
+        return;
+      }
+    }
+    rollout.end = 'completed';
+  }
+
+  async #stage(
+    id: StageId,
+    state: unknown,
+    rollout: Rollout,
+  ): Promise<{ ok: true; state: RolloutState } | { ok: false; error: Error }> {
+    const used = new Map<StageRetry, number>();
+    for (;;) {
+      rollout.transitions += 1;
+      const process: Process = { dead: false };
+      const started = this.clock.now();
+      try {
+        const result = await stageDefinitions[id].run(state, {
+          settings: this.#settings,
+          self: functionArn,
+          remaining: () => stages[id].timeoutSeconds * 1000 - (this.clock.now() - started),
+          ports: {
+            secrets: secretsPort(this.secrets, administrator, this.gate, process),
+            events: this.#eventsPort(process),
+            consumers: { ecs: this.#ecsPort(process) },
+            http: {
+              send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
+            },
+            clock: this.#clockPort(),
+            log: this.#log,
+          },
+        });
+        this.printed.push(JSON.stringify(result));
+        return { ok: true, state: result };
+      } catch (caught) {
+        const error = process.dead
+          ? Object.assign(new Crash('crash'), { name: 'Runtime.ExitError' })
+          : publicError(caught);
+        this.printed.push(`${error.name}: ${error.message}`);
+        const retry = stages[id].retry.find(({ errors }) =>
+          (errors as readonly string[]).includes(error.name),
+        );
+        const tries = retry === undefined ? 0 : (used.get(retry) ?? 0);
+        if (retry === undefined || tries >= retry.maxAttempts) return { ok: false, error };
+        used.set(retry, tries + 1);
+        const wait = Math.min(retry.intervalSeconds * retry.backoffRate ** tries, retry.maxDelaySeconds);
+        await new Promise<void>((resolve) => this.clock.after(wait * 1000, resolve));
+      }
+    }
+  }
+
+  #ecsPort(process: Process) {
+    const { ecs } = this.application;
+    return {
+      state: (cluster: string, service: string) =>
+        this.gate.call('DescribeServices', process, () => ecs.state(cluster, service)),
+      tasks: (cluster: string, service: string) =>
+        this.gate.call('DescribeTasks', process, () => ecs.tasks(cluster, service)),
+      forceDeployment: (cluster: string, service: string) =>
+        this.gate.call('UpdateService', process, () => ecs.forceDeployment(cluster, service)),
+    };
+  }
+
+  async #rotateSecret(input: JsonObject): Promise<boolean> {
+    try {
+      await this.#asOperator('RotateSecret', {
+        SecretId: secretName,
+        ClientRequestToken: this.#uuid(),
+        ...input,
+      });
+      return true;
+    } catch (caught) {
+      if (caught instanceof Error && /isn.t complete/.test(caught.message)) return false;
+      throw caught;
+    }
+  }
+
+  #asOperator(operation: string, input: JsonObject): Promise<JsonObject> {
+    return this.secrets.handle(operation, input, administrator);
+  }
+
+  /** A value that a person types: right for every class here, and never the same twice. */
+  #typed(): string {
+    return `typed-${Buffer.from(this.#bytes(33)).toString('base64url')}`;
+  }
+
+  /** Not secret, but different at every draw and the same for every run of a seed. */
+  #bytes(count: number): Uint8Array {
+    const chunks: Buffer[] = [];
+    for (let length = 0; length < count; length += 32) {
+      this.#random += 1;
+      chunks.push(createHash('sha256').update(`${this.#seed} ${this.#random}`).digest());
+    }
+    return Buffer.concat(chunks).subarray(0, count);
+  }
+
+  #uuid(): string {
+    const hex = Buffer.from(this.#bytes(16)).toString('hex');
+    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  }
+}
+
+const crashed: InvocationResult = {
+  ok: false,
+  errorType: 'Runtime.ExitError',
+  errorMessage: 'RequestId: 0 Error: Runtime exited with error: signal: killed',
+};
+
+export function documentOf(version: VersionSnapshot): SecretDocument {
+  const { value } = version;
+  if (value?.kind !== 'string') return emptyDocument();
+  return parseDocument(new Sensitive(value.text), 'a stored value');
+}
