@@ -3,15 +3,15 @@
  *
  *     npx cdk synth -c deployment=path/to/one.json,path/to/another.json
  */
-import { App, Validations } from 'aws-cdk-lib';
-import { AwsSolutionsChecks } from 'cdk-nag';
+import { App } from 'aws-cdk-lib';
 import { KeyturnError } from '../lambdas/contract/errors.ts';
+import { addChecks } from '../lib/checks.ts';
 import { deploymentFiles, readDeployments } from '../lib/deployment/read.ts';
 import { KeyturnStack } from '../lib/keyturn-stack.ts';
 
 try {
   const app = new App();
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app, { verbose: true }));
+  addChecks(app);
   for (const deployment of readDeployments(deploymentFiles(app.node.tryGetContext('deployment')))) {
     new KeyturnStack(app, { deployment });
   }

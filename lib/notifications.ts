@@ -2,7 +2,7 @@ import { Stack } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import type * as kms from 'aws-cdk-lib/aws-kms';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
@@ -56,7 +56,8 @@ export class Notifications extends Construct {
     this.topic = new sns.Topic(this, 'Topic', {
       topicName: topicName(props.deployment),
       displayName: `Keyturn ${props.deployment}`,
-      masterKey: props.encryptionKey,
+      // Named by its ARN only: CDK would let EventBridge use the key for any topic of any account.
+      masterKey: kms.Key.fromKeyArn(this, 'Key', props.encryptionKey.keyArn),
       enforceSSL: true,
     });
     for (const address of props.emails) {
@@ -89,7 +90,7 @@ export function admitTopic(key: kms.Key, deployment: string): void {
     new iam.PolicyStatement({
       sid: 'EventBridgePublishesToTheTopic',
       principals: [new iam.ServicePrincipal('events.amazonaws.com')],
-      actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+      actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
       resources: ['*'],
       conditions: { StringEquals: { 'kms:EncryptionContext:aws:sns:topicArn': arn } },
     }),

@@ -42,13 +42,15 @@ const stepActions = [
  */
 export class RotationFunction extends Construct {
   readonly function: lambda.Function;
+  /** A class that reaches a target needs more: a team may add it here. */
+  readonly role: iam.Role;
   /** Lets Secrets Manager invoke it, for secrets of this account only. */
   readonly permission: lambda.CfnPermission;
 
   constructor(scope: Construct, id: string, props: RotationFunctionProps) {
     super(scope, id);
     const { secrets, settings, bus } = props;
-    this.function = new PipelineFunction(this, 'Default', {
+    const { function: made, role } = new PipelineFunction(this, 'Default', {
       functionName: nameOf(settings.deployment, props.class.id),
       description: `Keyturn, ${settings.deployment}: rotates its secrets of class ${props.class.id}.`,
       entry: { kind: 'rotation', classId: props.class.id },
@@ -63,7 +65,9 @@ export class RotationFunction extends Construct {
         ...onKeys(this, ['kms:Decrypt', 'kms:GenerateDataKey'], secrets),
         new iam.PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] }),
       ],
-    }).function;
+    });
+    this.function = made;
+    this.role = role;
     // The L1: schedules must depend on it, and the L2 does not give it back.
     this.permission = new lambda.CfnPermission(this, 'SecretsManager', {
       functionName: this.function.functionArn,

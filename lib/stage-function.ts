@@ -35,6 +35,7 @@ const writingActions: readonly string[] = ['secretsmanager:PutSecretValue', 'sec
 /** The function of one stage, with the permissions that the stage declares. */
 export class StageFunction extends Construct {
   readonly function: lambda.Function;
+  readonly role: iam.Role;
 
   constructor(scope: Construct, id: string, props: StageFunctionProps) {
     super(scope, id);
@@ -59,6 +60,7 @@ export class StageFunction extends Construct {
       ],
     });
     this.function = made;
+    this.role = role;
     acknowledgeWildcards(role, consumers);
   }
 }
