@@ -81,7 +81,7 @@ export const stages = {
     retry: [
       // An operator may have to revoke the old value at its provider: about a day and a half, in 12 tries.
       {
-        errors: ['OldValueStillAccepted', 'NewValueNotAccepted', 'ProbeInconclusive'],
+        errors: ['OldValueStillAccepted', 'NewValueNotAccepted', 'ProbeInconclusive', 'NotSettled'],
         intervalSeconds: 30,
         maxAttempts: 12,
         backoffRate: 2.5,

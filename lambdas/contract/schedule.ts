@@ -85,6 +85,8 @@ function checkWindow(cron: string, hour: string, hours: number, window: string):
     return broken(`window must end by midnight UTC; it starts at ${latest}:00 and lasts ${window}`);
   }
   const gaps = starts.slice(1).map((start, index) => start - (starts[index] ?? 0));
+  // From the last window of a day to the first of the next.
+  if (gaps.length > 0) gaps.push((starts[0] ?? 0) + 24 - latest);
   if (gaps.some((gap) => gap < 4)) {
     return broken(
       `cron must leave at least 4 hours between two windows; received "${hour}" in its field hours`,
@@ -107,6 +109,9 @@ function fieldFits(text: string, rule: FieldRule): boolean {
 /** A number, a name, a range of them, or one of these (or `*`) with a step. */
 function partFits(part: string, rule: FieldRule): boolean {
   const [range = '', step, ...rest] = part.split('/');
+  // `/4` is short for `0/4` (user guide, "Schedule expressions").
+  if (range === '' && step !== undefined && rest.length === 0)
+    return partFits(`${rule.minimum}/${step}`, rule);
   if (rest.length > 0 || (step !== undefined && !/^[1-9][0-9]*$/.test(step))) return false;
   if (range === '*') return true;
   const ends = range.split('-').map((end) => numberOf(end, rule));
@@ -127,7 +132,7 @@ function hoursOf(field: string): number[] {
   const hours = new Set<number>();
   for (const part of field.split(',')) {
     const [range = '', step] = part.split('/');
-    const [first, last] = range === '*' ? ['0', '23'] : range.split('-');
+    const [first, last] = range === '*' || range === '' ? ['0', '23'] : range.split('-');
     const from = Number(first);
     const to = last === undefined ? (step === undefined ? from : 23) : Number(last);
     for (let hour = from; hour <= to; hour += Number(step ?? 1)) hours.add(hour);

@@ -6,6 +6,7 @@ import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { probeKinds } from '../hooks/probe/kinds.ts';
 import { secretOf } from './secret-of.ts';
+import { demandCurrent } from './still-current.ts';
 
 /**
  * Probes the real target: the new value must be accepted, the old one refused. Reads both by their ids; where
@@ -60,13 +61,7 @@ async function currentDocument(
   { ports }: StageContext,
 ): Promise<SecretDocument> {
   const version = await ports.secrets.read(state.secretId, state.versionId);
-  if (!version.labels.includes('AWSCURRENT')) {
-    throw new KeyturnError({
-      code: 'Superseded',
-      message: `The version ${state.versionId} of ${secret.key} is not current any more.`,
-      hint: 'A later rotation or a person moved AWSCURRENT; the rollout of that version takes over.',
-    });
-  }
+  demandCurrent(version.labels, state);
   return parseDocument(version.value, `The new value of ${secret.key}`);
 }
 

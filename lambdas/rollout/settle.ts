@@ -2,6 +2,7 @@ import { KeyturnError } from '../contract/errors.ts';
 import type { SecretDescription } from '../contract/ports.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
+import { demandCurrent } from './still-current.ts';
 
 /**
  * How far Secrets Manager's clock and a function's may be apart, in milliseconds, when LastRotatedDate is
@@ -21,13 +22,7 @@ export const stage: StageDefinition = {
     const state = parseRolloutState(input);
     const description = await ports.secrets.describe(state.secretId);
     const labels = description.labels.get(state.versionId) ?? [];
-    if (!labels.includes('AWSCURRENT')) {
-      throw new KeyturnError({
-        code: 'Superseded',
-        message: `The version ${state.versionId} of the secret ${description.name} is not current any more.`,
-        hint: 'A later rotation or a person moved AWSCURRENT; the rollout of that version takes over.',
-      });
-    }
+    demandCurrent(labels, state);
     if (!isClosed(description, labels, state)) {
       throw new KeyturnError({
         code: 'NotSettled',

@@ -8,7 +8,7 @@ import { bearer, jwt } from './application.ts';
 import type { Setting } from './world.ts';
 
 const url = 'https://shop.example.com/probe';
-const answers = { accepted: { status: [200] }, refused: { status: [401] }, times: 2 };
+const answers = { accepted: { status: [200] }, refused: { status: [401] }, times: 1 };
 const httpProbe = { kind: 'http', url, headers: { authorization: 'Bearer {TOKEN}' }, ...answers };
 const jwtProbe = { kind: 'jwt', url, variable: 'TOKEN', claims: { sub: 'probe' }, ...answers };
 const format = { encoding: 'alphanumeric', length: 64 };

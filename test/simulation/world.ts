@@ -66,10 +66,15 @@ export class World {
   readonly printed: string[] = [];
   readonly edits: string[] = [];
   supplies = 0;
-  #secretArn = '';
+  /** Runs before each invocation of the rotation function. */
+  beforeStep: () => void = () => {};
+  /** A step after which the function's host is down until this is null again. */
+  stopAfter: string | null = null;
   #process: Process = { dead: false };
   #steps: ReturnType<typeof rotationFunction>;
   #latest: Json = null;
+  #arn = '';
+  #latestStep: string | null = null;
   #random = 0;
   readonly #setting: Setting;
   readonly #seed: number;
@@ -88,7 +93,7 @@ export class World {
     this.secrets = new SecretsManager({
       clock: this.clock,
       random: { bytes: (count) => this.#bytes(count), uuid: () => this.#uuid() },
-      invoker: { permits: () => true, invoke: (_arn, event) => this.#invoke(event) },
+      invoker: { permits: () => true, invoke: (_arn, event) => this.invoke(event) },
       emit: () => {},
     });
     this.application = new Application(
@@ -126,12 +131,12 @@ export class World {
   /** Creates the secret, lets the application start, and switches rotation on without rotating. */
   async start(): Promise<void> {
     const { initial } = this.#setting;
-    const created = await this.#asOperator('CreateSecret', {
+    const created = await this.asOperator('CreateSecret', {
       Name: secretName,
       ClientRequestToken: this.#uuid(),
       ...(initial === null ? {} : { SecretString: JSON.stringify(initial) }),
     });
-    this.#secretArn = String(created.ARN);
+    this.#arn = String(created.ARN);
     await this.application.ecs.forceDeployment('shop', 'web');
     await this.clock.advance(60_000);
     await this.#rotateSecret({ RotationLambdaARN: functionArn, RotateImmediately: false });
@@ -155,7 +160,7 @@ export class World {
         .variables()
         .map((name) => [name, this.#typed()]),
     );
-    await this.#asOperator('PutSecretValue', {
+    await this.asOperator('PutSecretValue', {
       SecretId: secretName,
       ClientRequestToken: id,
       SecretString: JSON.stringify({ ...this.#setting.initial, ...members }),
@@ -164,7 +169,7 @@ export class World {
 
   async supply(): Promise<void> {
     this.supplies += 1;
-    await this.#asOperator('PutSecretValue', {
+    await this.asOperator('PutSecretValue', {
       SecretId: secretName,
       ClientRequestToken: this.#uuid(),
       SecretString: JSON.stringify({ [this.#setting.variable]: this.#typed() }),
@@ -174,10 +179,19 @@ export class World {
 
   async consent(): Promise<void> {
     const until = new Date(this.clock.now() + 12 * 3_600_000).toISOString();
-    await this.#asOperator('TagResource', {
+    await this.asOperator('TagResource', {
       SecretId: secretName,
       Tags: [{ Key: consentTag, Value: `${until} jane: enumeration` }],
     });
+  }
+
+  /** Lambda throws the warm process away: the next invocation meets a fresh one. */
+  recycle(): void {
+    this.#process.dead = true;
+  }
+
+  arn(): string {
+    return this.#arn;
   }
 
   versions(): readonly VersionSnapshot[] {
@@ -197,7 +211,12 @@ export class World {
     return this.#setting.variable;
   }
 
-  async #invoke(event: Json): Promise<InvocationResult> {
+  /** One invocation of the rotation function, as anybody with the right to could make it. */
+  async invoke(event: Json): Promise<InvocationResult> {
+    this.beforeStep();
+    const step = typeof event === 'object' && event !== null && 'Step' in event ? event.Step : null;
+    if (this.stopAfter !== null && this.#latestStep === this.stopAfter) return crashed;
+    this.#latestStep = typeof step === 'string' ? step : null;
     this.#latest = event;
     if (this.#process.dead) {
       this.#process = { dead: false };
@@ -369,7 +388,7 @@ export class World {
 
   async #rotateSecret(input: JsonObject): Promise<boolean> {
     try {
-      await this.#asOperator('RotateSecret', {
+      await this.asOperator('RotateSecret', {
         SecretId: secretName,
         ClientRequestToken: this.#uuid(),
         ...input,
@@ -381,7 +400,8 @@ export class World {
     }
   }
 
-  #asOperator(operation: string, input: JsonObject): Promise<JsonObject> {
+  /** A call that a person makes. */
+  asOperator(operation: string, input: JsonObject): Promise<JsonObject> {
     return this.secrets.handle(operation, input, administrator);
   }
 
