@@ -1,0 +1,113 @@
+import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { Environment, Settings } from '../lambdas/contract/settings.ts';
+import { neverDestroys } from './access.ts';
+import { assetDirectory, type Entry } from './bundle.ts';
+
+export interface PipelineFunctionProps {
+  /** Name in the account and Region, 1–64 characters; its log group is named after it. */
+  readonly functionName: string;
+  /** What it does, as the Lambda console shows it. */
+  readonly description: string;
+  readonly entry: Entry;
+  /** What it is told of the deployment: only the secrets that it handles. */
+  readonly settings: Settings;
+  /** Every variable that the function reads; one that is missing is a type error here. */
+  readonly environment: Environment;
+  /** Longest run of one invocation: 1 s – 15 min, the limit of Lambda. */
+  readonly timeout: Duration;
+  /** Encrypts the log lines; its policy must let CloudWatch Logs use it for `/aws/lambda/keyturn-*`. */
+  readonly encryptionKey: kms.IKey;
+  /** How long log lines are kept. */
+  readonly logRetention: logs.RetentionDays;
+  /** What it may do besides writing its own log. */
+  readonly statements: readonly iam.PolicyStatement[];
+  /**
+   * Gets events that the function failed to handle after all of Lambda's own tries.
+   * @default none: the caller waits for the answer and sees the failure.
+   */
+  readonly undelivered?: sqs.IQueue;
+}
+
+/**
+ * 512 MB: the memory decides the share of a processor, and at 128 MB the import of the SDK alone takes most of
+ * a second of each cold start. The four steps run seldom, so the price is not felt.
+ */
+const memoryMegabytes = 512;
+
+/** A function of the pipeline with a role of its own that may do what it is given, and write its own log. */
+export class PipelineFunction extends Construct {
+  readonly function: lambda.Function;
+  readonly role: iam.Role;
+
+  constructor(scope: Construct, id: string, props: PipelineFunctionProps) {
+    super(scope, id);
+    const logGroup = new logs.LogGroup(this, 'Log', {
+      logGroupName: `/aws/lambda/${props.functionName}`,
+      retention: props.logRetention,
+      encryptionKey: props.encryptionKey,
+      // It has a fixed name: kept, it would stop the next stack of this deployment from being created.
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.role = new iam.Role(this, 'Role', {
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      description: `What ${props.functionName} may do.`,
+      inlinePolicies: {
+        // AWSLambdaBasicExecutionRole allows every log group of the account.
+        Log: statements(
+          new iam.PolicyStatement({
+            actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+            resources: [logGroup.logGroupArn],
+          }),
+        ),
+        ...(props.statements.length > 0 ? { Work: statements(...props.statements) } : {}),
+        ...(props.undelivered === undefined
+          ? {}
+          : {
+              Undelivered: statements(
+                new iam.PolicyStatement({
+                  actions: ['sqs:SendMessage'],
+                  resources: [props.undelivered.queueArn],
+                }),
+              ),
+            }),
+        Never: statements(neverDestroys()),
+      },
+    });
+    this.function = new lambda.Function(this, 'Function', {
+      functionName: props.functionName,
+      description: props.description,
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      handler: 'index.handler',
+      code: lambda.Code.fromAsset(assetDirectory(props.entry, props.settings)),
+      environment: variables(props.environment),
+      timeout: props.timeout,
+      memorySize: memoryMegabytes,
+      logGroup,
+      // Its statements are above, complete: nothing that CDK would add on its own.
+      role: this.role.withoutPolicyUpdates(),
+      ...(props.undelivered === undefined ? {} : { deadLetterQueue: props.undelivered }),
+    });
+  }
+}
+
+/** Name of everything of a deployment: the same prefix in every console. */
+export function nameOf(deployment: string, part: string): string {
+  return `keyturn-${deployment}-${part}`;
+}
+
+function statements(...list: iam.PolicyStatement[]): iam.PolicyDocument {
+  return new iam.PolicyDocument({ statements: list });
+}
+
+function variables(environment: Environment): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}

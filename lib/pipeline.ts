@@ -1,0 +1,204 @@
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { IamStatement } from '../lambdas/contract/hooks.ts';
+import { type Plan, type PlanId, plans, type StageId } from '../lambdas/contract/plan.ts';
+import type { Settings } from '../lambdas/contract/settings.ts';
+import { stageDefinitions } from '../lambdas/rollout/stages.ts';
+import type { ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
+import { admitTopic, Notifications } from './notifications.ts';
+import { nameOf } from './pipeline-function.ts';
+import { RolloutMachine } from './rollout-machine.ts';
+import { RolloutStart } from './rollout-start.ts';
+import { RotatedSecret } from './rotated-secret.ts';
+import { RotationFunction } from './rotation-function.ts';
+import { StageFunction } from './stage-function.ts';
+
+export interface KeyturnPipelineProps {
+  /** A deployment file, parsed by `parseDeployment` and checked by `resolveDeployment`. */
+  readonly deployment: ResolvedDeployment;
+}
+
+/**
+ * Everything that rotates the secrets of one deployment. One per deployment name in an account and Region:
+ * functions, state machines, bus and topic are named after it.
+ */
+export class KeyturnPipeline extends Construct {
+  /** Encrypts the created secrets, the logs and the notifications. Kept when the stack goes, as the secrets are. */
+  readonly encryptionKey: kms.Key;
+  /** Carries every event of ours; a team may put its own rules on it. */
+  readonly bus: events.EventBus;
+  /** By the secret's key in the deployment. */
+  readonly secrets: ReadonlyMap<string, RotatedSecret>;
+  /** By class id: one for each class in use. */
+  readonly rotationFunctions: ReadonlyMap<string, RotationFunction>;
+  /** By stage: one for each stage of a plan in use. */
+  readonly stageFunctions: ReadonlyMap<StageId, StageFunction>;
+  /** By plan: one for each plan in use. */
+  readonly rolloutMachines: ReadonlyMap<PlanId, RolloutMachine>;
+  /** Events that could not be delivered, for 14 days. Anything in it wants a look. */
+  readonly undelivered: sqs.Queue;
+  readonly notifications: Notifications;
+
+  constructor(scope: Construct, id: string, props: KeyturnPipelineProps) {
+    super(scope, id);
+    const { deployment } = props;
+    this.encryptionKey = customerKey(this, deployment.name);
+    this.bus = new events.EventBus(this, 'Bus', {
+      eventBusName: nameOf(deployment.name, 'events'),
+      description: `Keyturn, ${deployment.name}: how its rotations and rollouts go.`,
+    });
+    this.undelivered = new sqs.Queue(this, 'Undelivered', {
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    this.secrets = new Map(
+      deployment.secrets.map((secret) => [secret.key, this.rotatedSecret(deployment, secret)]),
+    );
+    const shared = {
+      bus: this.bus,
+      encryptionKey: this.encryptionKey,
+      logRetention: deployment.logRetentionDays,
+    };
+    this.rotationFunctions = keyed(
+      distinct(deployment.secrets.map((secret) => secret.class)),
+      (secretClass) => {
+        const secrets = deployment.secrets.filter((secret) => secret.class === secretClass);
+        return [
+          secretClass.id,
+          new RotationFunction(this, `Rotation-${secretClass.id}`, {
+            ...shared,
+            class: secretClass,
+            secrets: this.rotated(secrets),
+            settings: settingsOf(deployment, secrets),
+          }),
+        ];
+      },
+    );
+    const plansInUse = distinct(deployment.secrets.map((secret) => secret.plan));
+    this.stageFunctions = keyed(distinct(plansInUse.flatMap(stagesOf)), (stage) => {
+      const secrets = deployment.secrets.filter((secret) => stagesOf(secret.plan).includes(stage));
+      return [
+        stage,
+        new StageFunction(this, `Stage-${stage}`, {
+          ...shared,
+          stage: stageDefinitions[stage],
+          secrets: this.rotated(secrets),
+          settings: settingsOf(deployment, secrets),
+          consumers: statementsOf(deployment, secrets),
+        }),
+      ];
+    });
+    this.rolloutMachines = keyed(plansInUse, (plan) => [
+      plan,
+      new RolloutMachine(this, `Rollout-${plan}`, {
+        ...shared,
+        deployment: deployment.name,
+        plan,
+        functionOf: (stage) => present(this.stageFunctions.get(stage), stage).function,
+      }),
+    ]);
+    new RolloutStart(this, 'Start', {
+      ...shared,
+      machines: this.rolloutMachines,
+      settings: settingsOf(deployment, deployment.secrets),
+      undelivered: this.undelivered,
+    });
+    this.notifications = new Notifications(this, 'Notifications', {
+      ...shared,
+      deployment: deployment.name,
+      emails: deployment.emails,
+      undelivered: this.undelivered,
+    });
+  }
+
+  private rotatedSecret(deployment: ResolvedDeployment, secret: ResolvedSecret): RotatedSecret {
+    return new RotatedSecret(this, `Secret-${secret.key}`, {
+      key: secret.key,
+      source: secret.source,
+      encryptionKey: this.encryptionKey,
+      window: secret.window,
+      tags: {
+        'keyturn:deployment': deployment.name,
+        'keyturn:platform': deployment.platform,
+        'keyturn:class': secret.class.id,
+      },
+    });
+  }
+
+  private rotated(secrets: readonly ResolvedSecret[]): RotatedSecret[] {
+    return secrets.map(({ key }) => present(this.secrets.get(key), key));
+  }
+}
+
+/** One key for a deployment. Its rotation keeps old key material, so nothing has to be encrypted again. */
+function customerKey(scope: Construct, deployment: string): kms.Key {
+  const { region } = Stack.of(scope);
+  const key = new kms.Key(scope, 'Key', {
+    description: `Keyturn, ${deployment}: secrets, logs and notifications.`,
+    enableKeyRotation: true,
+    // Without it, every secret that it encrypts would be lost with the stack.
+    removalPolicy: RemovalPolicy.RETAIN,
+  });
+  const logGroups = (prefix: string) =>
+    Stack.of(scope).formatArn({ service: 'logs', resource: `log-group:${prefix}${nameOf(deployment, '*')}` });
+  key.addToResourcePolicy(
+    // CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs using AWS KMS".
+    new iam.PolicyStatement({
+      sid: 'CloudWatchLogsEncryptsTheLogs',
+      principals: [new iam.ServicePrincipal(`logs.${region}.amazonaws.com`)],
+      actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+      resources: ['*'],
+      conditions: {
+        ArnLike: {
+          'kms:EncryptionContext:aws:logs:arn': [
+            logGroups('/aws/lambda/'),
+            logGroups('/aws/vendedlogs/states/'),
+          ],
+        },
+      },
+    }),
+  );
+  admitTopic(key, deployment);
+  return key;
+}
+
+function stagesOf(plan: PlanId): StageId[] {
+  const { stages, otherwise }: Plan = plans[plan];
+  return distinct([...stages, otherwise]);
+}
+
+function settingsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): Settings {
+  return {
+    schema: 1,
+    deployment: deployment.name,
+    platform: deployment.platform,
+    secrets: secrets.map(({ settings }) => settings),
+  };
+}
+
+/** What it takes to restart the consumers of these secrets. */
+function statementsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): IamStatement[] {
+  const names = new Set(secrets.flatMap(({ settings }) => settings.consumers.map(({ name }) => name)));
+  return deployment.consumers.filter(({ name }) => names.has(name)).flatMap(({ statements }) => statements);
+}
+
+function distinct<T>(items: readonly T[]): T[] {
+  return [...new Set(items)];
+}
+
+function keyed<Item, Key, Value>(
+  items: readonly Item[],
+  entry: (item: Item) => readonly [Key, Value],
+): ReadonlyMap<Key, Value> {
+  return new Map(items.map(entry));
+}
+
+function present<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new Error(`The pipeline has no ${name}.`);
+  return value;
+}

@@ -1,0 +1,74 @@
+import { Duration } from 'aws-cdk-lib';
+import type * as events from 'aws-cdk-lib/aws-events';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { IamStatement } from '../lambdas/contract/hooks.ts';
+import { stages } from '../lambdas/contract/plan.ts';
+import type { Settings } from '../lambdas/contract/settings.ts';
+import type { StageDefinition } from '../lambdas/contract/stage.ts';
+import { acknowledgeWildcards, declared, onKeys, onSecrets } from './access.ts';
+import { nameOf, PipelineFunction } from './pipeline-function.ts';
+import type { RotatedSecret } from './rotated-secret.ts';
+
+export interface StageFunctionProps {
+  readonly stage: StageDefinition;
+  /** The secrets whose plans have this stage. */
+  readonly secrets: readonly RotatedSecret[];
+  /** The deployment as this function sees it: only the secrets above. */
+  readonly settings: Settings;
+  /** What restarting the consumers of these secrets takes; used by stages that redeploy. */
+  readonly consumers: readonly IamStatement[];
+  /** Gets the events of rollouts. */
+  readonly bus: events.EventBus;
+  /** Encrypts the log lines. */
+  readonly encryptionKey: kms.IKey;
+  /** How long log lines are kept. */
+  readonly logRetention: logs.RetentionDays;
+}
+
+/** Secrets Manager encrypts a new version with a data key (user guide, "Secret encryption and decryption"). */
+const writingActions: readonly string[] = ['secretsmanager:PutSecretValue', 'secretsmanager:UpdateSecret'];
+
+/** The function of one stage, with the permissions that the stage declares. */
+export class StageFunction extends Construct {
+  readonly function: lambda.Function;
+  readonly role: iam.Role;
+
+  constructor(scope: Construct, id: string, props: StageFunctionProps) {
+    super(scope, id);
+    const { stage, settings, secrets, bus } = props;
+    const consumers = stage.redeploys ? props.consumers : [];
+    const { function: made, role } = new PipelineFunction(this, 'Default', {
+      functionName: nameOf(settings.deployment, stage.id),
+      description: `Keyturn, ${settings.deployment}: ${stages[stage.id].does}.`,
+      entry: { kind: 'stage', stageId: stage.id, redeploys: stage.redeploys },
+      settings,
+      environment: { KEYTURN_BUS: bus.eventBusName },
+      timeout: Duration.seconds(stages[stage.id].timeoutSeconds),
+      encryptionKey: props.encryptionKey,
+      logRetention: props.logRetention,
+      statements: [
+        ...(stage.secretActions.length > 0 ? [onSecrets(stage.secretActions, secrets)] : []),
+        ...onKeys(this, keyActions(stage), stage.readsValues || writes(stage) ? secrets : []),
+        ...(stage.putsEvents
+          ? [new iam.PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] })]
+          : []),
+        ...consumers.map((statement) => declared(this, statement)),
+      ],
+    });
+    this.function = made;
+    this.role = role;
+    acknowledgeWildcards(role, consumers);
+  }
+}
+
+function keyActions(stage: StageDefinition): `kms:${string}`[] {
+  return writes(stage) ? ['kms:Decrypt', 'kms:GenerateDataKey'] : ['kms:Decrypt'];
+}
+
+function writes(stage: StageDefinition): boolean {
+  return stage.secretActions.some((action) => writingActions.includes(action));
+}

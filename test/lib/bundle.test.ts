@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Settings } from '../../lambdas/contract/settings.ts';
+import { assetDirectory, bundleOf, entries } from '../../lib/bundle.ts';
+
+const bundles = entries.map((entry) => bundleOf(entry));
+const settings: Settings = { schema: 1, deployment: 'test', platform: 'exo', secrets: [] };
+
+describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (_name, { bytes, inputs }) => {
+  it('is at most 400 KB', () => {
+    expect(bytes).toBeGreaterThan(100 * 1024);
+    expect(bytes).toBeLessThanOrEqual(400 * 1024);
+  });
+
+  it('holds no CDK, and nothing of lib', () => {
+    const files = Object.keys(inputs);
+    expect(files.length).toBeGreaterThan(50);
+    expect(files.filter((file) => /(^|\/)(aws-cdk-lib|constructs|cdk-nag)\/|^lib\//.test(file))).toEqual([]);
+  });
+});
+
+it('only the stage that restarts consumers carries their clients', () => {
+  const withEcs = bundles.filter(({ inputs }) =>
+    Object.keys(inputs).some((file) => file.includes('client-ecs')),
+  );
+  expect(withEcs.map(({ name }) => name)).toEqual(['stage-redeploy']);
+});
+
+it('the same code and settings give the same directory, others another', () => {
+  const first = assetDirectory({ kind: 'start' }, settings);
+  expect(assetDirectory({ kind: 'start' }, settings)).toBe(first);
+  expect(assetDirectory({ kind: 'start' }, { ...settings, deployment: 'other' })).not.toBe(first);
+  expect(JSON.parse(readFileSync(join(first, 'settings.json'), 'utf8'))).toEqual(settings);
+  expect(readFileSync(join(first, 'index.mjs'), 'utf8') === bundleOf({ kind: 'start' }).text).toBe(true);
+});
+
+it('every one of them starts, alone with its settings: an ES module that needs no require', () => {
+  const directories = entries.map((entry) => assetDirectory(entry, settings));
+  const script = `
+    for (const directory of ${JSON.stringify(directories)}) {
+      process.env.LAMBDA_TASK_ROOT = directory;
+      const { handler } = await import(directory + '/index.mjs');
+      console.log(typeof handler);
+    }`;
+  const { stdout, stderr } = spawnSync('node', ['--input-type=module', '--eval', script], {
+    cwd: '/',
+    encoding: 'utf8',
+    env: {
+      PATH: process.env.PATH,
+      AWS_REGION: 'eu-west-1',
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+      KEYTURN_BUS: 'keyturn-test-events',
+      KEYTURN_STATE_MACHINES: '{}',
+    },
+  });
+  expect(stderr).toBe('');
+  expect(stdout.trim().split('\n')).toEqual(entries.map(() => 'function'));
+});

@@ -1,0 +1,247 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, Stack } from 'aws-cdk-lib';
+import { describe, expect, it, vi } from 'vitest';
+import { KeyturnPipeline } from '../../lib/index.ts';
+import { example, resolved, templatesOf } from './synth.ts';
+import { Synthesised } from './template.ts';
+
+// The resources do not depend on the code; bundling it would take most of this file's time.
+vi.mock(import('../../lib/bundle.ts'), async (original) => ({
+  ...(await original()),
+  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+}));
+
+const [exo, imported] = templatesOf(
+  example('exo'),
+  resolved({
+    name: 'imported',
+    platform: 'ocore',
+    url: 'https://ocore.example.com',
+    secrets: {
+      JWT_SECRET: {
+        source: { import: { name: 'team/jwt' } },
+        schedule: { cron: 'cron(0 2 1 * ? *)', window: '2h' },
+        consumers: [],
+      },
+      HEALTH_CHECK_TOKEN: {
+        source: {
+          import: { arn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/health-AbCdEf' },
+        },
+        consumers: [],
+      },
+    },
+    consumers: {},
+    logRetentionDays: 30,
+  }),
+);
+
+describe('a created secret', () => {
+  const secrets = exo?.all('AWS::SecretsManager::Secret') ?? [];
+
+  it('has a name, the customer key and tags, and nothing from which a value could come', () => {
+    expect(secrets.map(({ properties }) => new Set(Object.keys(properties)))).toEqual([
+      new Set(['Description', 'KmsKeyId', 'Name', 'Tags']),
+      new Set(['Description', 'KmsKeyId', 'Name', 'Tags']),
+    ]);
+    expect(secrets.map(({ properties }) => properties.KmsKeyId)).toEqual(['<Key>.Arn', '<Key>.Arn']);
+  });
+
+  it('outlives its stack and its replacement, and so does its key', () => {
+    const kept = [...secrets, ...(exo?.all('AWS::KMS::Key') ?? [])];
+    expect(kept).toHaveLength(3);
+    for (const { raw } of kept) {
+      expect(raw).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+    }
+    expect(exo?.one('AWS::KMS::Key').properties.EnableKeyRotation).toBe(true);
+  });
+});
+
+describe('a rotation schedule', () => {
+  it('has cron and window, and does not rotate at deploy', () => {
+    const schedule = exo?.one(
+      'AWS::SecretsManager::RotationSchedule',
+      ({ SecretId }) => SecretId === '<Secret exo/jwt>',
+    );
+    expect(schedule?.properties).toEqual({
+      SecretId: '<Secret exo/jwt>',
+      RotationLambdaARN: '<Function keyturn-exo-production-signing-key-cutover>.Arn',
+      RotateImmediatelyOnUpdate: false,
+      RotationRules: { ScheduleExpression: 'cron(0 3 ? * SUN *)', Duration: '2h' },
+    });
+  });
+
+  it('has no rules for a secret that rotates on demand, and still its function', () => {
+    const schedule = exo?.one(
+      'AWS::SecretsManager::RotationSchedule',
+      ({ SecretId }) => SecretId === '<Secret exo/claude-api-key>',
+    );
+    expect(schedule?.properties).toEqual({
+      SecretId: '<Secret exo/claude-api-key>',
+      RotationLambdaARN: '<Function keyturn-exo-production-operator-supplied>.Arn',
+      RotateImmediatelyOnUpdate: false,
+    });
+  });
+
+  it('waits for the permission to invoke', () => {
+    const permissions = exo?.all('AWS::Lambda::Permission').map(({ id }) => id);
+    for (const { raw } of exo?.all('AWS::SecretsManager::RotationSchedule') ?? []) {
+      expect(permissions).toEqual(expect.arrayContaining(raw.DependsOn as string[]));
+      expect(raw.DependsOn).toHaveLength(1);
+    }
+  });
+
+  it('names an imported secret by its name or its ARN, and creates none', () => {
+    const ids = imported
+      ?.all('AWS::SecretsManager::RotationSchedule')
+      .map(({ properties }) => properties.SecretId);
+    expect(ids).toEqual([
+      'team/jwt',
+      'arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/health-AbCdEf',
+    ]);
+    expect(imported?.all('AWS::SecretsManager::Secret')).toEqual([]);
+  });
+});
+
+describe('a function', () => {
+  it('is invoked by Secrets Manager for this account only', () => {
+    const permissions = exo
+      ?.all('AWS::Lambda::Permission')
+      .filter(({ properties }) => properties.Principal === 'secretsmanager.amazonaws.com');
+    expect(permissions?.map(({ properties }) => properties)).toEqual([
+      {
+        Action: 'lambda:InvokeFunction',
+        FunctionName: '<Function keyturn-exo-production-signing-key-cutover>.Arn',
+        Principal: 'secretsmanager.amazonaws.com',
+        SourceAccount: '<AccountId>',
+      },
+      {
+        Action: 'lambda:InvokeFunction',
+        FunctionName: '<Function keyturn-exo-production-operator-supplied>.Arn',
+        Principal: 'secretsmanager.amazonaws.com',
+        SourceAccount: '<AccountId>',
+      },
+    ]);
+  });
+
+  it('runs on arm64 and the newest Node.js, with the time of its stage and no reserved concurrency', () => {
+    const functions = exo?.all('AWS::Lambda::Function') ?? [];
+    for (const { properties } of functions) {
+      expect(properties).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        Handler: 'index.handler',
+        MemorySize: 512,
+      });
+      expect(properties).not.toHaveProperty('ReservedConcurrentExecutions');
+    }
+    expect(
+      Object.fromEntries(
+        functions.map(({ properties }) => [
+          String(properties.FunctionName).replace('keyturn-exo-production-', ''),
+          properties.Timeout,
+        ]),
+      ),
+    ).toEqual({
+      'signing-key-cutover': 60,
+      'operator-supplied': 60,
+      settle: 60,
+      redeploy: 600,
+      prove: 120,
+      complete: 60,
+      stall: 60,
+      start: 30,
+    });
+  });
+
+  it('knows the bus, and only the starter the state machines', () => {
+    for (const { properties } of exo?.all('AWS::Lambda::Function') ?? []) {
+      const starter = properties.FunctionName === 'keyturn-exo-production-start';
+      expect(properties.Environment).toEqual({
+        Variables: {
+          KEYTURN_BUS: '<EventBus keyturn-exo-production-events>',
+          ...(starter
+            ? {
+                KEYTURN_STATE_MACHINES:
+                  '{"redeploy-and-prove":"<StateMachine keyturn-exo-production-redeploy-and-prove>"}',
+              }
+            : {}),
+        },
+      });
+    }
+  });
+
+  it('logs to a group of its own that is encrypted and kept as long as the deployment says', () => {
+    const groups = imported?.all('AWS::Logs::LogGroup') ?? [];
+    expect(groups.length).toBe((imported?.all('AWS::Lambda::Function').length ?? 0) + 1);
+    for (const { properties } of groups) {
+      expect(properties).toMatchObject({ RetentionInDays: 30, KmsKeyId: '<Key>.Arn' });
+    }
+  });
+});
+
+describe('events', () => {
+  it('start a rollout when a rotation has finished, for a day of tries, and are kept when that fails', () => {
+    const rule = exo?.one('AWS::Events::Rule', ({ Targets }) => JSON.stringify(Targets).includes('-start>'));
+    expect(rule?.properties).toMatchObject({
+      EventBusName: '<EventBus keyturn-exo-production-events>',
+      EventPattern: { source: ['keyturn'], 'detail-type': ['Rotation Finished'] },
+      Targets: [
+        {
+          Arn: '<Function keyturn-exo-production-start>.Arn',
+          DeadLetterConfig: { Arn: '<Queue>.Arn' },
+          RetryPolicy: { MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 },
+        },
+      ],
+    });
+    expect(
+      exo?.one('AWS::Lambda::Function', ({ FunctionName }) => String(FunctionName).endsWith('-start'))
+        .properties.DeadLetterConfig,
+    ).toEqual({ TargetArn: '<Queue>.Arn' });
+    expect(exo?.one('AWS::SQS::Queue').properties).toEqual({
+      SqsManagedSseEnabled: true,
+      MessageRetentionPeriod: 1_209_600,
+    });
+  });
+
+  it('tell people of every end of a rotation, in words that hold names and ids only', () => {
+    const rules = exo
+      ?.all('AWS::Events::Rule')
+      .filter(({ properties }) => JSON.stringify(properties.Targets).includes('<Topic'));
+    expect(rules?.map(({ properties }) => properties.EventPattern)).toEqual([
+      { source: ['keyturn'], 'detail-type': ['Rotation Failed'] },
+      { source: ['keyturn'], 'detail-type': ['Rollout Stalled'] },
+      { source: ['keyturn'], 'detail-type': ['Rollout Completed'] },
+    ]);
+    const paths = JSON.stringify(rules).match(/\$\.[a-zA-Z.]+/g) ?? [];
+    expect([...new Set(paths)].sort()).toEqual([
+      '$.detail.at',
+      '$.detail.code',
+      '$.detail.deployment',
+      '$.detail.plan',
+      '$.detail.reason',
+      '$.detail.secret',
+      '$.detail.secretId',
+      '$.detail.versionId',
+    ]);
+    expect(exo?.one('AWS::SNS::Subscription').properties).toMatchObject({
+      Protocol: 'email',
+      Endpoint: 'platform-team@example.com',
+    });
+    expect(exo?.one('AWS::SNS::Topic').properties.KmsMasterKeyId).toBe('<Key>.Arn');
+  });
+});
+
+it('a team’s own stack holds a pipeline, without any feature flag of ours', () => {
+  const app = new App({ outdir: mkdtempSync(join(tmpdir(), 'keyturn-test-')) });
+  const stack = new Stack(app, 'Team', { env: { account: '111122223333', region: 'eu-west-1' } });
+  const pipeline = new KeyturnPipeline(stack, 'Keyturn', { deployment: example('ocore') });
+  const template = new Synthesised(app.synth().getStackByName('Team').template);
+
+  expect([...pipeline.secrets.keys()]).toEqual(['JWT_SECRET', 'HEALTH_CHECK_TOKEN']);
+  expect([...pipeline.rotationFunctions.keys()]).toEqual(['signing-key-cutover', 'opaque-token']);
+  expect([...pipeline.stageFunctions.keys()]).toEqual(['settle', 'redeploy', 'prove', 'complete', 'stall']);
+  expect([...pipeline.rolloutMachines.keys()]).toEqual(['redeploy-and-prove']);
+  expect(template.all('AWS::SecretsManager::RotationSchedule')).toHaveLength(2);
+});

@@ -1,0 +1,184 @@
+import aslValidator from 'asl-validator';
+import { Stack } from 'aws-cdk-lib';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { describe, expect, it } from 'vitest';
+import { type Plan, type PlanId, plans, stages } from '../../lambdas/contract/plan.ts';
+import { RolloutMachine } from '../../lib/rollout-machine.ts';
+import { newApp } from './synth.ts';
+import { object, Synthesised } from './template.ts';
+
+let counter = 0;
+const region = { account: '111122223333', region: 'eu-west-1' };
+const functionArn = (stage: string) => `arn:aws:lambda:eu-west-1:111122223333:function:${stage}`;
+
+const template = synthesised();
+const planIds = Object.keys(plans) as PlanId[];
+
+describe.each(planIds)('the state machine of %s', (id) => {
+  const plan: Plan = plans[id];
+  const machine = template.one('AWS::StepFunctions::StateMachine', ({ StateMachineName }) =>
+    String(StateMachineName).endsWith(id),
+  );
+  const definition = object(JSON.parse(String(machine.properties.DefinitionString)));
+  const states = object(definition.States);
+
+  it('is a valid definition', () => {
+    expect(aslValidator(definition)).toMatchObject({ isValid: true, errors: [] });
+  });
+
+  it('goes through the stages of the plan in their order, within 20 transitions', () => {
+    const way: string[] = [];
+    for (let name = String(definition.StartAt); ; name = String(object(states[name]).Next)) {
+      way.push(name);
+      if (object(states[name]).Type === 'Succeed') break;
+    }
+    expect(way.map((name) => name.replace(/ [0-9]+$/, ''))).toEqual([...plan.stages, 'done']);
+    // Step Functions counts the start too.
+    expect(way.length + 1).toBeLessThan(20);
+  });
+
+  it('has no state that the plan has not', () => {
+    expect(Object.keys(states)).toHaveLength(plan.stages.length + 3);
+    expect(Object.keys(states)).toEqual(expect.arrayContaining([plan.otherwise, 'done', 'stopped']));
+  });
+
+  it.each(Object.entries(states).filter(([, state]) => object(state).Type === 'Task'))(
+    'tries %s as the table says, and never for ever',
+    (name, state) => {
+      const stage = name.replace(/ [0-9]+$/, '') as keyof typeof stages;
+      expect(state).toMatchObject({
+        Resource: functionArn(stage),
+        Comment: stages[stage].does,
+        TimeoutSeconds: stages[stage].timeoutSeconds + 30,
+        Retry: stages[stage].retry.map((retry) => ({
+          ErrorEquals: retry.errors,
+          IntervalSeconds: retry.intervalSeconds,
+          MaxAttempts: retry.maxAttempts,
+          BackoffRate: retry.backoffRate,
+          MaxDelaySeconds: retry.maxDelaySeconds,
+        })),
+      });
+      expect(state).not.toHaveProperty('Parameters');
+    },
+  );
+
+  it('leads from every stage that cannot go on to the other end, with the failure beside the state', () => {
+    for (const stage of plan.stages) {
+      expect(object(states[stage]).Catch).toEqual([
+        { ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: plan.otherwise },
+      ]);
+    }
+    expect(states[plan.otherwise]).toMatchObject({ Next: 'stopped' });
+    expect(states[plan.otherwise]).not.toHaveProperty('Catch');
+    expect(states.stopped).toMatchObject({ Type: 'Fail', Error: 'RolloutStopped' });
+  });
+
+  it('logs its way without its data to an encrypted group, and is traced', () => {
+    expect(machine.properties).toMatchObject({
+      StateMachineType: 'STANDARD',
+      LoggingConfiguration: { Level: 'ALL', IncludeExecutionData: false },
+      TracingConfiguration: { Enabled: true },
+    });
+    const group = template.one('AWS::Logs::LogGroup', ({ LogGroupName }) =>
+      String(LogGroupName).endsWith(id),
+    );
+    expect(group.properties).toMatchObject({
+      LogGroupName: `/aws/vendedlogs/states/keyturn-test-${id}`,
+      RetentionInDays: 7,
+      KmsKeyId: '<Key>.Arn',
+    });
+  });
+});
+
+it('redeploy-and-prove, state by state', () => {
+  const machine = template.one('AWS::StepFunctions::StateMachine', ({ StateMachineName }) =>
+    String(StateMachineName).endsWith('redeploy-and-prove'),
+  );
+  const { States } = object(JSON.parse(String(machine.properties.DefinitionString)));
+  expect(Object.entries(object(States)).map(([name, state]) => [name, object(state).Next ?? null])).toEqual([
+    ['settle', 'redeploy'],
+    ['redeploy', 'prove'],
+    ['prove', 'complete'],
+    ['complete', 'done'],
+    ['done', null],
+    ['stall', 'stopped'],
+    ['stopped', null],
+  ]);
+});
+
+it('a role invokes the functions of its plan and nothing else', () => {
+  const role = template.one('AWS::IAM::Role', ({ Policies }) =>
+    JSON.stringify(Policies).includes('function:stall'),
+  );
+  expect(role.properties).toMatchObject({
+    AssumeRolePolicyDocument: {
+      Statement: [
+        {
+          Action: 'sts:AssumeRole',
+          Effect: 'Allow',
+          Principal: { Service: 'states.amazonaws.com' },
+          Condition: { StringEquals: { 'aws:SourceAccount': '111122223333' } },
+        },
+      ],
+    },
+    Policies: [
+      {
+        PolicyName: 'Stages',
+        PolicyDocument: {
+          Statement: [
+            {
+              Action: 'lambda:InvokeFunction',
+              Effect: 'Allow',
+              Resource: ['settle', 'redeploy', 'prove', 'complete', 'stall'].map(functionArn),
+            },
+          ],
+        },
+      },
+      {
+        PolicyName: 'Observability',
+        PolicyDocument: {
+          Statement: [
+            {
+              Action: [
+                'logs:CreateLogDelivery',
+                'logs:DeleteLogDelivery',
+                'logs:DescribeLogGroups',
+                'logs:DescribeResourcePolicies',
+                'logs:GetLogDelivery',
+                'logs:ListLogDeliveries',
+                'logs:PutResourcePolicy',
+                'logs:UpdateLogDelivery',
+                'xray:GetSamplingRules',
+                'xray:GetSamplingTargets',
+                'xray:PutTelemetryRecords',
+                'xray:PutTraceSegments',
+              ],
+              Effect: 'Allow',
+              Resource: '*',
+            },
+          ],
+        },
+      },
+    ],
+  });
+  expect(template.all('AWS::IAM::Policy')).toEqual([]);
+});
+
+function synthesised(): Synthesised {
+  const app = newApp();
+  const stack = new Stack(app, 'Test', { env: region });
+  const key = new kms.Key(stack, 'Key');
+  for (const plan of Object.keys(plans) as PlanId[]) {
+    new RolloutMachine(stack, plan, {
+      deployment: 'test',
+      plan,
+      functionOf: (stage) =>
+        lambda.Function.fromFunctionArn(stack, `${plan}-${stage}-${counter++}`, functionArn(stage)),
+      encryptionKey: key,
+      logRetention: logs.RetentionDays.ONE_WEEK,
+    });
+  }
+  return new Synthesised(app.synth().getStackByName('Test').template);
+}
