@@ -50,7 +50,7 @@ export class FunctionWorker {
     });
     this.#drained = Promise.all([lines(this.#child.stdout, onLine), lines(this.#child.stderr, onLine)]);
     this.#child.on('message', (message) => this.#settle?.(message));
-    this.#child.once('error', () => this.#ended('could not start'));
+    this.#child.on('error', () => this.#ended('could not start'));
     this.#child.once('close', (code, signal) => this.#ended(`exit status ${code ?? signal}`));
     this.#ready = this.#next(initLimitMs).then((message) =>
       typeOf(message) === 'ready' ? null : failureOf(message),
@@ -104,7 +104,7 @@ export class FunctionWorker {
     const { promise, resolve } = pending();
     const timer = setTimeout(() => resolve(timedOut), limitMs);
     this.#settle = resolve;
-    if (this.#dead)
+    if (this.dead)
       resolve({ type: 'failure', errorType: 'Runtime.ExitError', errorMessage: exited('killed') });
     return promise.finally(() => {
       clearTimeout(timer);

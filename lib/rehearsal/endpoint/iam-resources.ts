@@ -5,7 +5,8 @@
 
 import { arn, lastPart } from './arn.ts';
 import type { Access, AccessResolver } from './iam.ts';
-import type { Json, JsonObject } from './service.ts';
+import { objects, text, texts } from './json-shape.ts';
+import type { JsonObject } from './service.ts';
 
 export interface SecretFacts {
   readonly arn: string;
@@ -87,13 +88,3 @@ function ecs(operation: string, input: JsonObject): Access[] {
   // ListTasks knows container instances only: without one AWS asks about `*`, and ecs:cluster narrows it.
   return [{ resource: '*', context }];
 }
-
-const text = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined);
-
-const texts = (value: Json | undefined): string[] =>
-  Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
-
-const objects = (value: Json | undefined): JsonObject[] =>
-  Array.isArray(value)
-    ? value.filter((one): one is JsonObject => typeof one === 'object' && one !== null)
-    : [];

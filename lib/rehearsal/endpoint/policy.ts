@@ -7,7 +7,8 @@
  */
 
 import { glob } from './glob.ts';
-import type { Json, JsonObject } from './service.ts';
+import { isObject, listOf } from './json-shape.ts';
+import type { Json } from './service.ts';
 
 export interface Statement {
   readonly effect: 'Allow' | 'Deny';
@@ -43,7 +44,7 @@ const known = new Set(['Sid', 'Effect', 'Action', 'Resource', 'Condition', 'Prin
  */
 export function parsePolicy(document: Json, where: string): Statement[] {
   if (!isObject(document)) throw new Error(`${where}: a policy document is an object`);
-  return list(document.Statement).map((statement, index) => {
+  return listOf(document.Statement).map((statement, index) => {
     const at = `${where}, statement ${index}`;
     if (!isObject(statement)) throw new Error(`${at}: a statement is an object`);
     const unknown = Object.keys(statement).find((name) => !known.has(name));
@@ -134,7 +135,7 @@ function conditionsOf(condition: Json | undefined, at: string): Condition[] {
   if (!isObject(condition)) throw new Error(`${at}: Condition is an object`);
   return Object.entries(condition).flatMap(([operator, keys]) => {
     if (!isObject(keys)) throw new Error(`${at}: ${operator} holds an object`);
-    return Object.entries(keys).map(([key, value]) => ({ operator, key, values: list(value).map(String) }));
+    return Object.entries(keys).map(([key, value]) => ({ operator, key, values: listOf(value).map(String) }));
   });
 }
 
@@ -145,16 +146,8 @@ function principalsOf(principal: Json, at: string): string[] {
 }
 
 function texts(value: Json | undefined, at: string): string[] {
-  return list(value).map((one) => {
+  return listOf(value).map((one) => {
     if (typeof one !== 'string') throw new Error(`${at}: expected text, received ${JSON.stringify(one)}`);
     return one;
   });
 }
-
-const list = (value: Json | undefined): readonly Json[] =>
-  value === undefined ? [] : isList(value) ? value : [value];
-
-const isList = (value: Json): value is readonly Json[] => Array.isArray(value);
-
-const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
