@@ -5,13 +5,13 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { arn, lastPart } from './arn.ts';
+import { arn } from './arn.ts';
 import type { Deliver, EventTarget } from './event-delivery.ts';
 import { DeliveryFailure, deliveryAttempts } from './event-delivery.ts';
 import { targetPayload } from './event-input.ts';
 import { checkPattern, matchesPattern } from './event-pattern.ts';
-import { isObject, objects, text, texts } from './json-shape.ts';
-import type { BusEvent, Emit, Json, JsonObject, Service, WorldClock } from './service.ts';
+import { readEntries } from './put-events.ts';
+import type { BusEvent, Emit, JsonObject, Service, WorldClock } from './service.ts';
 import { AwsError, account, region } from './service.ts';
 
 export interface Rule {
@@ -62,10 +62,6 @@ export interface EventBridgeOptions {
   readonly onEvent?: (record: EventRecord) => void;
 }
 
-/** https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html */
-const entriesPerCall = 10;
-const requestLimitBytes = 1_048_576;
-
 const periods: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
 export class EventBridge implements Service {
@@ -75,7 +71,8 @@ export class EventBridge implements Service {
   readonly #buses = new Set(['default']);
   readonly #rules = new Map<string, Rule>();
   readonly #faults: { fault: EventFault; left: number }[] = [];
-  #stopped = false;
+  readonly #timers = new Set<() => void>();
+  readonly #stopping = new AbortController();
 
   constructor(options: EventBridgeOptions) {
     this.#options = options;
@@ -128,7 +125,8 @@ export class EventBridge implements Service {
 
   /** No delivery starts or is repeated afterwards. */
   stop(): void {
-    this.#stopped = true;
+    this.#stopping.abort();
+    for (const cancel of this.#timers) cancel();
   }
 
   async handle(operation: string, input: JsonObject): Promise<JsonObject> {
@@ -139,50 +137,18 @@ export class EventBridge implements Service {
   }
 
   #putEvents(input: JsonObject): JsonObject {
-    const entries = objects(input.Entries);
-    if (entries.length < 1 || entries.length > entriesPerCall) {
-      const rule = `Member must have length ${entries.length < 1 ? 'greater than or equal to 1' : `less than or equal to ${entriesPerCall}`}`;
-      throw new AwsError(
-        'ValidationException',
-        `1 validation error detected: Value at 'entries' failed to satisfy constraint: ${rule}`,
-      );
-    }
-    if (Buffer.byteLength(JSON.stringify(entries)) >= requestLimitBytes) {
-      throw new AwsError(
-        'ValidationException',
-        'Total size of the entries in the request is over the limit.',
-      );
-    }
-    const answers = entries.map((entry) => this.#putEntry(entry));
+    const answers = readEntries(input).map((entry): JsonObject => {
+      if ('ErrorCode' in entry) return entry;
+      if (!this.#buses.has(entry.busName)) {
+        // What AWS answers here is not documented; an event that vanishes would hide a wrong name.
+        const ErrorMessage = `Event bus ${entry.busName} does not exist.`;
+        return { ErrorCode: 'ResourceNotFoundException', ErrorMessage };
+      }
+      const event: BusEvent = { ...entry.event, ...this.#envelope() };
+      this.#accept(entry.busName, event);
+      return { EventId: event.id };
+    });
     return { FailedEntryCount: answers.filter((answer) => 'ErrorCode' in answer).length, Entries: answers };
-  }
-
-  #putEntry(entry: JsonObject): JsonObject {
-    const missing = ['Source', 'DetailType', 'Detail'].find((name) => (text(entry[name]) ?? '') === '');
-    if (missing !== undefined) {
-      const ErrorMessage = `Parameter ${missing} is not valid. Reason: ${missing} is a required argument.`;
-      return { ErrorCode: 'InvalidArgument', ErrorMessage };
-    }
-    const source = text(entry.Source) ?? '';
-    if (source.startsWith('aws.')) {
-      return { ErrorCode: 'NotAuthorizedForSourceException', ErrorMessage: 'Not authorized for the source.' };
-    }
-    const detail = parsed(text(entry.Detail) ?? '');
-    if (!isObject(detail)) return { ErrorCode: 'MalformedDetail', ErrorMessage: 'Detail is malformed.' };
-    const busName = lastPart(text(entry.EventBusName) ?? 'default');
-    if (!this.#buses.has(busName)) {
-      // What AWS answers here is not documented; an event that vanishes would hide a wrong name.
-      return { ErrorCode: 'ResourceNotFoundException', ErrorMessage: `Event bus ${busName} does not exist.` };
-    }
-    const event: BusEvent = {
-      source,
-      'detail-type': text(entry.DetailType) ?? '',
-      resources: texts(entry.Resources),
-      detail,
-      ...this.#envelope(),
-    };
-    this.#accept(busName, event);
-    return { EventId: event.id };
   }
 
   #envelope(): { id: string; account: string; region: string; time: string } {
@@ -199,7 +165,7 @@ export class EventBridge implements Service {
     );
     const route = () => this.#route(record, matching);
     if (kind === 'drop') return;
-    if (kind === 'delay') this.#options.clock.after(milliseconds ?? 0, route);
+    if (kind === 'delay') this.#after(milliseconds ?? 0, route);
     else route();
     if (kind === 'duplicate') route();
   }
@@ -235,10 +201,8 @@ export class EventBridge implements Service {
     record.deliveries.push(delivery);
     const payload = targetPayload(target, record.event, { ruleArn: rule.arn, ruleName: rule.name });
     for (const pause of deliveryAttempts(target)) {
-      await new Promise<void>((resolve) =>
-        this.#options.clock.after(pause / this.#options.compression, resolve),
-      );
-      if (this.#stopped) return;
+      await new Promise<void>((resolve) => this.#after(pause / this.#options.compression, resolve));
+      if (this.#stopping.signal.aborted) return;
       delivery.attempts += 1;
       const failure = await this.#attempt(target, target.arn, rule.arn, payload);
       if (failure === null) {
@@ -276,18 +240,18 @@ export class EventBridge implements Service {
     }
     const period = (Number(count) * (periods[unit] ?? 0)) / this.#options.compression;
     const next = () => {
-      if (this.#stopped) return;
       this.fire(rule.arn);
-      this.#options.clock.after(period, next);
+      this.#after(period, next);
     };
-    this.#options.clock.after(period, next);
+    this.#after(period, next);
   }
-}
 
-function parsed(json: string): Json | undefined {
-  try {
-    return JSON.parse(json) as Json;
-  } catch {
-    return undefined;
+  #after(delay: number, action: () => void): void {
+    if (this.#stopping.signal.aborted) return;
+    const cancel = this.#options.clock.after(delay, () => {
+      this.#timers.delete(cancel);
+      action();
+    });
+    this.#timers.add(cancel);
   }
 }

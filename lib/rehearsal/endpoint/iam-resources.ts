@@ -68,7 +68,8 @@ function events(operation: string, input: JsonObject): Access[] {
   }));
 }
 
-const busArn = (nameOrArn: string): string =>
+/** An event bus by name or ARN, as its ARN. */
+export const busArn = (nameOrArn: string): string =>
   nameOrArn.startsWith('arn:') ? nameOrArn : arn('events', `event-bus/${nameOrArn}`);
 
 function states(_: string, input: JsonObject): Access[] {
