@@ -7,10 +7,13 @@ import { arn, lastPart } from './arn.ts';
 import type { Access, AccessResolver } from './iam.ts';
 import { objects, text, texts } from './json-shape.ts';
 import type { JsonObject } from './service.ts';
+import { region } from './service.ts';
 
 export interface SecretFacts {
   readonly arn: string;
   readonly rotationLambdaArn?: string;
+  /** The customer's key; undefined: the key of Secrets Manager, which needs no permission. */
+  readonly kmsKeyArn?: string;
 }
 
 /**
@@ -54,7 +57,30 @@ function secretsManager(
   const lambda =
     operation === 'RotateSecret' ? (text(input.RotationLambdaARN) ?? secret?.rotationLambdaArn) : undefined;
   // RotateSecret needs the right to invoke the function as well (API reference, RotateSecret).
-  return lambda === undefined ? [own] : [own, { action: 'lambda:InvokeFunction', resource: lambda }];
+  if (lambda !== undefined) return [own, { action: 'lambda:InvokeFunction', resource: lambda }];
+  return secret === null ? [own] : [own, ...keyAccess(operation, secret)];
+}
+
+/**
+ * Secrets Manager uses the customer's key as the caller.
+ * https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+ */
+function keyAccess(operation: string, { arn: secretArn, kmsKeyArn }: SecretFacts): Access[] {
+  const actions: Record<string, string[]> = {
+    GetSecretValue: ['kms:Decrypt'],
+    PutSecretValue: ['kms:GenerateDataKey', 'kms:Decrypt'],
+    UpdateSecret: ['kms:GenerateDataKey', 'kms:Decrypt'],
+  };
+  if (kmsKeyArn === undefined) return [];
+  return (actions[operation] ?? []).map((action) => ({
+    action,
+    resource: kmsKeyArn,
+    context: {
+      'kms:ViaService': [`secretsmanager.${region}.amazonaws.com`],
+      'kms:EncryptionContext:SecretARN': [secretArn],
+    },
+    refusal: 'Access to KMS is not allowed',
+  }));
 }
 
 function events(operation: string, input: JsonObject): Access[] {

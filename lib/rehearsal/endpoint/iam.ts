@@ -13,6 +13,15 @@ export interface Access {
   readonly resource: string;
   /** Condition keys and their values in this request. */
   readonly context?: Readonly<Record<string, readonly string[]>>;
+  /** The sentence of the refusal, where AWS has another than IAM's. */
+  readonly refusal?: string;
+}
+
+export interface RequireOptions {
+  readonly context?: Readonly<Record<string, readonly string[]>>;
+  /** Whose session the refusal names. */
+  readonly functionArn?: string | null;
+  readonly refusal?: string | undefined;
 }
 
 /** Per service (its signing name): what an operation with this input touches. */
@@ -30,20 +39,32 @@ const managedPolicies: Readonly<Record<string, Json>> = {
 };
 
 export class Iam {
-  readonly #roles = new Map<string, Statement[]>();
+  readonly #roles = new Map<
+    string,
+    { readonly policies: Statement[]; readonly trust: readonly Statement[] }
+  >();
   readonly #resolvers: Readonly<Record<string, AccessResolver>>;
 
   constructor(resolvers: Readonly<Record<string, AccessResolver>>) {
     this.#resolvers = resolvers;
   }
 
-  defineRole(roleArn: string): void {
-    this.#roles.set(roleArn, []);
+  /** @param trust who may take the role (AssumeRolePolicyDocument); without it nobody asks */
+  defineRole(roleArn: string, trust: Json = { Statement: [] }): void {
+    this.#roles.set(roleArn, { policies: [], trust: parsePolicy(trust, `${roleArn}, trust policy`) });
+  }
+
+  /** @throws Error when the service (`lambda.amazonaws.com`) may not take the role, which AWS says at deploy */
+  requireTrust(roleArn: string, principal: string): void {
+    const context = new Map([['aws:sourceaccount', [account]]]);
+    const request = { action: 'sts:AssumeRole', resource: roleArn, context, principal };
+    if (decide(this.#roles.get(roleArn)?.trust ?? [], request) === 'allowed') return;
+    throw new Error(`${roleArn} cannot be assumed by ${principal}`);
   }
 
   /** @throws Error when the role is unknown or the document holds what cannot be evaluated. */
   attach(roleArn: string, document: Json, where: string): void {
-    const statements = this.#roles.get(roleArn);
+    const statements = this.#roles.get(roleArn)?.policies;
     if (statements === undefined) throw new Error(`${where}: there is no role ${roleArn}`);
     statements.push(...parsePolicy(document, where));
   }
@@ -59,7 +80,7 @@ export class Iam {
 
   /** Whether the role may do this; the answer says which kind of deny it met. */
   decide(roleArn: string, request: AccessRequest): 'allowed' | 'explicit deny' | 'implicit deny' {
-    return decide(this.#roles.get(roleArn) ?? [], request);
+    return decide(this.#roles.get(roleArn)?.policies ?? [], request);
   }
 
   /**
@@ -70,8 +91,8 @@ export class Iam {
     if (caller.roleArn === null) return;
     const resolve = this.#resolvers[service];
     const touched: readonly Access[] = resolve?.(operation, input, caller) ?? [{ resource: '*' }];
-    for (const { action = `${service}:${operation}`, resource, context = {} } of touched) {
-      this.require(caller.roleArn, action, resource, context, caller.functionArn);
+    for (const { action = `${service}:${operation}`, resource, context = {}, refusal } of touched) {
+      this.require(caller.roleArn, action, resource, { context, functionArn: caller.functionArn, refusal });
     }
   }
 
@@ -83,14 +104,14 @@ export class Iam {
     roleArn: string,
     action: string,
     resource: string,
-    context: Readonly<Record<string, readonly string[]>> = {},
-    functionArn: string | null = null,
+    { context = {}, functionArn = null, refusal }: RequireOptions = {},
   ): void {
     const keys = new Map(Object.entries(context).map(([key, values]) => [key.toLowerCase(), values]));
     keys.set('aws:principalaccount', [account]);
     keys.set('aws:securetransport', ['true']);
     const decision = this.decide(roleArn, { action, resource, context: keys });
     if (decision === 'allowed') return;
+    if (refusal !== undefined) throw new AwsError('AccessDeniedException', refusal);
     const session = functionArn === null ? 'rehearsal' : lastPart(functionArn);
     const because =
       decision === 'explicit deny'

@@ -26,6 +26,7 @@ export class Destinations {
   readonly #kind: 'sns' | 'sqs';
   readonly #now: () => number;
   readonly #policies = new Map<string, Statement[]>();
+  readonly #keyPolicies = new Map<string, readonly Statement[]>();
   readonly #subscribers = new Map<string, ((message: string) => void)[]>();
 
   constructor(kind: 'sns' | 'sqs', now: () => number) {
@@ -33,8 +34,10 @@ export class Destinations {
     this.#now = now;
   }
 
-  define(arn: string): void {
+  /** @param keyPolicy of the customer's key that encrypts the messages; null: a key of AWS, or none */
+  define(arn: string, keyPolicy: readonly Statement[] | null = null): void {
     this.#policies.set(arn, []);
+    if (keyPolicy !== null) this.#keyPolicies.set(arn, keyPolicy);
   }
 
   has(arn: string): boolean {
@@ -67,6 +70,9 @@ export class Destinations {
         403,
       );
     }
+    if (sender !== null && !this.#mayEncrypt(arn, sender)) {
+      throw new AwsError('KMSAccessDenied', `${sender.principal} may not use the key of ${arn}`);
+    }
     this.notifications.push({ destinationArn: arn, message, subject, at: this.#now() });
     for (const receive of this.#subscribers.get(arn) ?? []) receive(message);
   }
@@ -79,5 +85,16 @@ export class Destinations {
     ]);
     if (sourceArn !== null) context.set('aws:sourcearn', [sourceArn]);
     return decide(statements, { action, resource: arn, context, principal }) === 'allowed';
+  }
+  /** https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html */
+  #mayEncrypt(arn: string, { principal }: Sender): boolean {
+    const statements = this.#keyPolicies.get(arn);
+    if (statements === undefined) return true;
+    const context = new Map([
+      [`kms:encryptioncontext:aws:${this.#kind}:${this.#kind === 'sns' ? 'topicarn' : 'arn'}`, [arn]],
+    ]);
+    return ['kms:GenerateDataKey', 'kms:Decrypt'].every(
+      (action) => decide(statements, { action, resource: '*', context, principal }) === 'allowed',
+    );
   }
 }
