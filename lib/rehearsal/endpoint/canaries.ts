@@ -20,8 +20,9 @@ export interface CanarySearch {
   /**
    * Registers a secret value. Values below 8 characters are not searched: they appear by chance.
    * @param label names it in reports (`app/key KEY AWSCURRENT`); must not hold the value
+   * @param options pieces: whether twelve characters of it are a leak already; default true
    */
-  watch(value: string, label: string): void;
+  watch(value: string, label: string, options?: { readonly pieces?: boolean }): void;
   /** Records every canary that the text contains; the same finding is recorded once. */
   scan(text: string, where: string): void;
   readonly leaks: readonly Leak[];
@@ -60,12 +61,12 @@ export function canarySearch(): CanarySearch {
     get size() {
       return watched.size;
     },
-    watch(value, label) {
+    watch(value, label, { pieces = true } = {}) {
       if (value.length < shortest || watched.has(value)) return;
       if (label.includes(value)) throw new Error('a label must not hold the value that it names');
       watched.add(value);
       needles.push(...formsOf(value).map(([form, text]) => ({ text, label, form })));
-      if (value.length <= windowLength) return;
+      if (!pieces || value.length <= windowLength) return;
       for (let at = 0; at + windowLength <= value.length; at += 1) {
         windows.set(value.slice(at, at + windowLength), label);
       }
