@@ -48,7 +48,7 @@ async function balanced(instances: Started[]): Promise<Balancer> {
       const old = instances[index];
       instances[index] = instance;
       if (old === undefined) return;
-      await expect.poll(() => inFlight.get(old) ?? 0, { interval: 5 }).toBe(0);
+      await expect.poll(() => inFlight.get(old) ?? 0, { interval: 5, timeout: 5_000 }).toBe(0);
       expect(await old.stop()).toBe(0);
     },
   };
