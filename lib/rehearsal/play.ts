@@ -1,0 +1,184 @@
+/** Plays one scenario on one secret, under traffic, and says what was seen. */
+import { parseDocument, type SecretDocument } from '../../lambdas/contract/document.ts';
+import { KeyturnError } from '../../lambdas/contract/errors.ts';
+import type { ProbePorts, Verdict } from '../../lambdas/contract/hooks.ts';
+import type { Sensitive } from '../../lambdas/contract/sensitive.ts';
+import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
+import { nameOf } from '../pipeline-function.ts';
+import { type Followed, follow } from './follow.ts';
+import type { Progress } from './progress.ts';
+import type { ReportOutcome, ReportSecret } from './report.ts';
+import type { Scenario, Stage } from './scenarios.ts';
+import type { Traffic } from './traffic.ts';
+
+export interface Played {
+  readonly row: ReportSecret;
+  readonly sentence: string | null;
+  /** Sentences on failed requests. */
+  readonly failures: readonly string[];
+  /** Requests that a declared cutover explains. */
+  readonly refusedInCutover: number;
+  /** Whether the current value works at its target after all; null: nothing can probe it. */
+  readonly currentAccepted: boolean | null;
+  /** Whether AWSCURRENT and what the consumers run with are as before; null where they should not be. */
+  readonly untouched: boolean | null;
+  readonly transitions: number | null;
+}
+
+export interface Player {
+  readonly stage: Stage;
+  readonly traffic: Traffic;
+  readonly progress: Progress;
+  readonly ports: ProbePorts;
+}
+
+/** @param begun a token of a rotation that began by itself, when a schedule did it. */
+export async function play(
+  scenario: Pick<Scenario, 'id' | 'expected' | 'begin' | 'clear'>,
+  player: Player,
+): Promise<Played> {
+  const { stage, traffic, progress } = player;
+  const { deployment, secret, client, operator, secretId } = stage;
+  const { resolved } = secret;
+  const line = `${deployment.resolved.platform} ${resolved.key}, ${scenario.id}`;
+  progress.update(line, 'begins');
+  const before = await operator.read(secretId, 'AWSCURRENT');
+  await client.clearCalls();
+  const tally = traffic.tally();
+  if (resolved.class.cutover) traffic.beginCutover(resolved.key);
+
+  const token = await scenario.begin(stage);
+  const begun = await operator.read(secretId, 'AWSCURRENT');
+  const person = personAtWork(player, before.value);
+  const followed = await follow(client, token, (what) => progress.update(line, what));
+  person.stop();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  traffic.endCutover(resolved.key);
+  await tally.close();
+
+  const outcome: ReportOutcome = followed.end === 'superseded' ? 'completed' : followed.end;
+  const calls = await callsOf(stage);
+  const completed = outcome === 'completed';
+  const untouched = outcome === 'refused' ? await isUntouched(stage, begun.versionId) : null;
+  if (scenario.clear !== null) await scenario.clear(stage);
+  const counts = tally.counts();
+  const row: ReportSecret = {
+    platform: deployment.resolved.platform,
+    secret: resolved.key,
+    class: resolved.class.id,
+    scenario: scenario.id,
+    expected: scenario.expected,
+    outcome,
+    stages: followed.stages,
+    secretsManagerCalls: completed && scenario.id !== 'twice in a row' ? calls : null,
+    requests: { total: counts.total, failed: counts.failed },
+    rowsReencrypted: null,
+    rowsLeft: null,
+    oldValueRefused: completed ? await oldValueRefused(player, before.value, followed) : null,
+    gapSeconds: completed && resolved.class.cutover ? rounded(tally.counts(resolved.key).gapSeconds) : null,
+  };
+  progress.finish(
+    line,
+    verdictLine(row, followed),
+    outcome === scenario.expected && counts.failed === 0 ? 'good' : 'bad',
+  );
+  return {
+    row,
+    sentence: followed.sentence,
+    failures: tally.failures(),
+    refusedInCutover: counts.refused,
+    currentAccepted: await currentAccepted(player),
+    untouched,
+    transitions: followed.transitions,
+  };
+}
+
+/** A person who supplied a value revokes the old one at its provider once the consumers have the new one. */
+function personAtWork({ stage }: Player, old: Sensitive): { stop(): void } {
+  const { person } = stage.secret;
+  if (person === null) return { stop() {} };
+  const variables = Object.fromEntries(membersOf(old));
+  const timer = setInterval(() => {
+    void (async () => {
+      const running = (await stage.client.executions()).filter(({ status }) => status === 'RUNNING');
+      for (const { arn } of running) {
+        const history = await stage.client.history(arn);
+        if (
+          history.some((event) => JSON.stringify(event.stateEnteredEventDetails ?? '').includes('"prove"'))
+        ) {
+          person.revoke(variables);
+          clearInterval(timer);
+        }
+      }
+    })().catch(() => {});
+  }, 100);
+  return { stop: () => clearInterval(timer) };
+}
+
+/** Whether the target refuses the value that was current before. Asked here again, not believed. */
+async function oldValueRefused(player: Player, old: Sensitive, followed: Followed): Promise<boolean | null> {
+  const verdict = await ask(player, old);
+  if (verdict === null) return null;
+  // Where the rollout itself claims a proof, both must say so.
+  return verdict === 'refused' && followed.oldValueRefused !== false;
+}
+
+async function currentAccepted(player: Player): Promise<boolean | null> {
+  const { value } = await player.stage.operator.read(player.stage.secretId, 'AWSCURRENT');
+  const verdict = await ask(player, value);
+  return verdict === null ? null : verdict === 'accepted';
+}
+
+/** Null: no probe, or not a document. */
+async function ask({ stage, ports }: Player, value: Sensitive): Promise<Verdict | null> {
+  const { probe } = stage.secret.resolved.settings;
+  const bound = probe === null ? undefined : probeKinds.get(probe.kind)?.bind(probe);
+  if (!bound?.ok) return null;
+  let document: SecretDocument;
+  try {
+    document = parseDocument(value, 'the value');
+  } catch (caught) {
+    if (caught instanceof KeyturnError) return null;
+    throw caught;
+  }
+  return bound.hook.ask(document, ports);
+}
+
+/** Calls of this secret's rotation function to Secrets Manager. */
+async function callsOf({ client, deployment, secret }: Stage): Promise<number> {
+  const caller = nameOf(deployment.resolved.name, secret.resolved.class.id);
+  const calls = (await client.calls()).filter(
+    (call) => call.service === 'secretsmanager' && call.caller === caller,
+  );
+  return calls.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** A refused rotation must leave the current version, and every task that ran, as they were. */
+async function isUntouched({ client, operator, secretId }: Stage, versionId: string): Promise<boolean> {
+  const now = await operator.read(secretId, 'AWSCURRENT');
+  const restarts = (await client.calls()).filter(({ operation }) => operation === 'UpdateService');
+  return now.versionId === versionId && restarts.length === 0;
+}
+
+function membersOf(value: Sensitive): [string, string][] {
+  const document = parseDocument(value, 'the value');
+  return document.names().map((name) => [name, document.value(name).reveal()]);
+}
+
+function verdictLine(row: ReportSecret, followed: Followed): string {
+  const took = row.stages.reduce((sum, stage) => sum + stage.seconds, 0);
+  const requests =
+    row.requests === null ? '' : `, ${row.requests.total} requests, ${row.requests.failed} failed`;
+  const old =
+    row.oldValueRefused === null
+      ? ''
+      : row.oldValueRefused
+        ? ', old value refused'
+        : ', OLD VALUE STILL ACCEPTED';
+  const why = followed.sentence === null ? '' : `: ${followed.sentence}`;
+  return `${row.outcome} after ${took.toFixed(1)} s${requests}${old}${why}`;
+}
+
+function rounded(seconds: number): number {
+  return Math.round(seconds * 100) / 100;
+}

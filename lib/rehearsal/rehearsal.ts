@@ -1,0 +1,215 @@
+/**
+ * One rehearsal: stacks synthesised and loaded, platforms started, traffic kept on them, every secret put
+ * through its scenarios, and what was seen judged.
+ */
+import { createServer } from 'node:net';
+import { type Operator, operator as operatorOf } from '../../lambdas/adapters/aws/operator.ts';
+import { http } from '../../lambdas/adapters/http.ts';
+import { clock } from '../../lambdas/adapters/platform.ts';
+import type { Deployment } from '../../lambdas/contract/deployment.ts';
+import { Sensitive } from '../../lambdas/contract/sensitive.ts';
+import type { ResolvedSecret } from '../deployment/resolve.ts';
+import { refuseBadFiles } from './bad-files.ts';
+import type { AccountClient } from './endpoint/account-client.ts';
+import { account, region } from './endpoint/service.ts';
+import { type Played, play } from './play.ts';
+import type { Progress } from './progress.ts';
+import type { Report } from './report.ts';
+import { judge } from './rules.ts';
+import { type Scenario, type Stage, scenarios } from './scenarios.ts';
+import { scheduled } from './scheduled.ts';
+import { type StagedDeployment, type StagedSecret, stageDeployment } from './stage-deployment.ts';
+import { synthesise } from './synthesise.ts';
+import { startTraffic, type Traffic } from './traffic.ts';
+import { twins } from './twins/catalogue.ts';
+import { startProvider } from './twins/provider.ts';
+import { type Seeded, seeded } from './twins/seeded.ts';
+import type { TwinVariables } from './twins/twin.ts';
+
+export interface Chosen {
+  readonly deployment: Deployment;
+  /** Keys of the secrets to rehearse. */
+  readonly keys: readonly string[];
+}
+
+export interface Rehearsal {
+  readonly chosen: readonly Chosen[];
+  readonly seed: number;
+  readonly client: AccountClient;
+  readonly progress: Progress;
+}
+
+/** One platform as it runs. */
+export interface Running {
+  readonly deployment: StagedDeployment;
+  readonly traffic: Traffic;
+  readonly stages: readonly Stage[];
+}
+
+/** @throws KeyturnError DeploymentInvalid before anything has run. */
+export async function rehearse({ chosen, seed, client, progress }: Rehearsal): Promise<Report> {
+  const began = performance.now();
+  const values = seeded(seed);
+  const badFiles = chosen
+    .map(({ deployment }) => refuseBadFiles(deployment))
+    .reduce((sum, one) => ({ tried: sum.tried + one.tried, refused: sum.refused + one.refused }));
+  const provider = await startProvider();
+  const running: Running[] = [];
+  try {
+    const staging = {
+      world: { seeded: values, provider },
+      twins,
+      freePort,
+      firstValue: firstValueFrom(values),
+    };
+    const staged: StagedDeployment[] = [];
+    for (const { deployment, keys } of chosen) staged.push(await stageDeployment(deployment, keys, staging));
+    progress.note('Synthesising the stacks.');
+    const templates = synthesise(staged.map(({ resolved }) => resolved));
+    const person = operatorOf({
+      region,
+      endpoint: client.url,
+      credentials: { accessKeyId: 'operator', secretAccessKey: 'operator' },
+    });
+    for (const [index, deployment] of staged.entries()) {
+      await createImported(deployment, person);
+      progress.note(`Deploying keyturn-${deployment.resolved.name}.`);
+      await client.deploy(templates[index] ?? '');
+    }
+    progress.note('Secrets Manager tests each schedule that was saved: testSecret alone, on what is current.');
+    await preflightsOver(client);
+    const rotationsAfterDeploy = (await client.rotations()).filter(({ kind }) => kind === 'rotation').length;
+    for (const deployment of staged) running.push(await start(deployment, client, person, progress));
+
+    const played: Played[] = [];
+    for (const platform of running) played.push(...(await playAll(platform, progress)));
+    played.push(...(await scheduled(running, client, progress, { http, clock })));
+
+    const { leaks, watched } = await client.leaks();
+    const rules = judge({ played, rotationsAfterDeploy, leaks, watched, badFiles });
+    return { seed, seconds: seconds(began), secrets: played.map(({ row }) => row), rules };
+  } finally {
+    await Promise.allSettled(running.map(({ traffic }) => traffic.stop()));
+    await provider.close();
+  }
+}
+
+/** RotateSecret is refused while a test run goes on. @throws Error that names a secret whose test failed. */
+async function preflightsOver(client: AccountClient): Promise<void> {
+  for (;;) {
+    const tests = (await client.rotations()).filter(({ kind }) => kind === 'test');
+    const failed = tests.find(({ status }) => status === 'failed');
+    if (failed !== undefined) {
+      const outcome = failed.attempts.at(-1)?.steps.at(-1)?.outcome;
+      const why = typeof outcome === 'object' && outcome !== null ? outcome.errorMessage : failed.status;
+      throw new Error(`The test of ${failed.secretArn} failed when its schedule was saved: ${why}`);
+    }
+    if (tests.every(({ status }) => status === 'succeeded')) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Each secret's scenarios, in the table's order; those that are played once go to the first that they fit. */
+async function playAll({ stages, traffic }: Running, progress: Progress): Promise<Played[]> {
+  const done = new Set<Scenario>();
+  const played: Played[] = [];
+  for (const stage of stages) {
+    for (const scenario of scenarios) {
+      if (!scenario.fits(stage.secret) || (scenario.once && done.has(scenario))) continue;
+      done.add(scenario);
+      played.push(await play(scenario, { stage, traffic, progress, ports: { http, clock } }));
+    }
+  }
+  return played;
+}
+
+/** Puts the first values in, as the people did who ran the platform before, and starts the platform. */
+async function start(
+  deployment: StagedDeployment,
+  client: AccountClient,
+  person: Operator,
+  progress: Progress,
+): Promise<Running> {
+  const stages: Stage[] = [];
+  for (const secret of deployment.secrets) {
+    const secretId = nameOfSecret(secret);
+    if (!secret.imported) await person.edit(secretId, documentOf(secret.initial));
+    let round = 0;
+    const nextRound = () => {
+      round += 1;
+      return round;
+    };
+    stages.push({ client, operator: person, deployment, secret, secretId, nextRound });
+  }
+  progress.note(`Starting ${deployment.resolved.title}, with traffic on it.`);
+  for (const consumer of deployment.consumers) {
+    const arnOf = (key: string) =>
+      `arn:aws:secretsmanager:${region}:${account}:secret:${nameOfSecret(deployment.secrets.find(({ resolved }) => resolved.key === key))}`;
+    await client.defineService({
+      cluster: consumer.cluster,
+      service: consumer.service,
+      desiredCount: consumer.instances,
+      command: consumer.command,
+      cwd: consumer.cwd,
+      environment: consumer.environment,
+      secrets: Object.fromEntries(
+        consumer.secrets.map(({ variable, secret, member }) => [variable, `${arnOf(secret)}:${member}::`]),
+      ),
+      healthPath: consumer.healthPath,
+      port: consumer.port,
+    });
+  }
+  const traffic = startTraffic({
+    url: deployment.url,
+    behaviours: deployment.behaviours,
+    readVariable: async (key, variable) => {
+      const stage = stages.find(({ secret }) => secret.resolved.key === key);
+      const { value } = await person.read(stage?.secretId ?? key, 'AWSCURRENT');
+      return String(Reflect.get(JSON.parse(value.reveal()), variable));
+    },
+  });
+  return { deployment, traffic, stages };
+}
+
+/** An imported secret is there before the stack that imports it. */
+async function createImported(deployment: StagedDeployment, person: Operator): Promise<void> {
+  for (const secret of deployment.secrets) {
+    if (secret.imported) await person.create(nameOfSecret(secret), documentOf(secret.initial));
+  }
+}
+
+function nameOfSecret(secret: StagedSecret | undefined): string {
+  return secret?.resolved.settings.id ?? '';
+}
+
+function documentOf(variables: TwinVariables): Sensitive {
+  return new Sensitive(JSON.stringify(variables));
+}
+
+/** A first value for a secret that no twin knows: the class makes it, or something that a person might type. */
+function firstValueFrom(values: Seeded): (secret: ResolvedSecret) => Promise<TwinVariables> {
+  return async (secret) => {
+    const bound = secret.class.bind(secret.settings.options);
+    const random = { bytes: (count: number) => values.bytes(`first value of ${secret.key}`, count) };
+    if (!bound.supplied)
+      return Object.fromEntries(await bound.create({ current: null, supplied: null, random }));
+    const typed = Buffer.from(random.bytes(24)).toString('base64');
+    return Object.fromEntries(bound.variables().map((name) => [name, typed]));
+  };
+}
+
+/** A port that is free now. Another program may take it before it is used; then the run says so and ends. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+function seconds(began: number): number {
+  return Math.round((performance.now() - began) / 100) / 10;
+}

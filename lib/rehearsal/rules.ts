@@ -1,0 +1,114 @@
+/**
+ * What must never break (design, section 4), judged by what a rehearsal saw. A rule that this run could not
+ * test says so; it does not count as broken.
+ */
+import type { Played } from './play.ts';
+import type { ReportRule } from './report.ts';
+
+export interface Seen {
+  readonly played: readonly Played[];
+  /** Rotations that Secrets Manager had started by the time everything was deployed. */
+  readonly rotationsAfterDeploy: number;
+  readonly leaks: readonly { readonly label: string; readonly where: string }[];
+  /** Values that were searched for. */
+  readonly watched: number;
+  /** Sentences of deployment files that were refused, of those that should be; before anything was made. */
+  readonly badFiles: { readonly tried: number; readonly refused: number };
+}
+
+export function judge(seen: Seen): ReportRule[] {
+  const { played } = seen;
+  const completed = played.filter(({ row }) => row.outcome === 'completed');
+  const refused = played.filter(({ row }) => row.outcome === 'refused');
+  const of = (scenario: string) => played.filter(({ row }) => row.scenario.startsWith(scenario));
+  return [
+    currentWorks(played),
+    ruleOnKeys(of('without consent')),
+    oldValuesDie(completed),
+    {
+      id: 4,
+      held: seen.leaks.length === 0,
+      evidence:
+        seen.leaks.length === 0
+          ? `${seen.watched} values searched for in logs, events, histories, templates, messages and calls: none found`
+          : seen.leaks.map(({ label, where }) => `${label} in ${where}`).join('; '),
+    },
+    asExpected(5, of('crash'), 'rotations with a crash, a lost answer and a doubled event ended completed'),
+    {
+      id: 6,
+      held: refused.every(({ untouched }) => untouched === true),
+      evidence:
+        refused.length === 0
+          ? notSeen
+          : `${refused.length} refused rotations moved nothing and restarted nothing`,
+    },
+    asExpected(7, of('without consent'), 'rotations of guarded secrets refused without consent'),
+    {
+      id: 8,
+      held: seen.rotationsAfterDeploy === 0,
+      evidence: `${seen.rotationsAfterDeploy} rotations after deploying every stack`,
+    },
+    badInput(seen, of('value that is no document')),
+  ];
+}
+
+const notSeen = 'nothing in this run could test it';
+
+function currentWorks(played: readonly Played[]): ReportRule {
+  const requests = played.reduce((sum, { row }) => sum + (row.requests?.total ?? 0), 0);
+  const failed = played.reduce((sum, { row }) => sum + (row.requests?.failed ?? 0), 0);
+  const excused = played.reduce((sum, { refusedInCutover }) => sum + refusedInCutover, 0);
+  const gap = Math.max(0, ...played.map(({ row }) => row.gapSeconds ?? 0));
+  const broken = played.filter(
+    ({ row, currentAccepted }) => row.outcome === 'completed' && currentAccepted === false,
+  );
+  const failures = played.flatMap((one) => one.failures);
+  return {
+    id: 1,
+    held: failed === 0 && broken.length === 0,
+    evidence:
+      failed === 0
+        ? `${requests} requests, 0 failed; ${excused} ended by declared cutovers, longest gap ${gap} s`
+        : `${failed} of ${requests} requests failed: ${failures.slice(0, 3).join(' ')}`,
+  };
+}
+
+/** Classes that encrypt stored data come later; what may encrypt is guarded until then, and must not move. */
+function ruleOnKeys(guarded: readonly Played[]): ReportRule {
+  return {
+    id: 2,
+    held: guarded.every(({ untouched }) => untouched === true),
+    evidence:
+      guarded.length === 0
+        ? notSeen
+        : `${guarded.map(({ row }) => row.secret).join(', ')} may encrypt stored data, is guarded, and did not move`,
+  };
+}
+
+function oldValuesDie(completed: readonly Played[]): ReportRule {
+  const probed = completed.filter(({ row }) => row.oldValueRefused !== null);
+  const dead = probed.filter(({ row }) => row.oldValueRefused === true);
+  return {
+    id: 3,
+    held: dead.length === probed.length,
+    evidence: completed.length === 0 ? notSeen : `${dead.length} of ${completed.length} probed and refused`,
+  };
+}
+
+function asExpected(id: number, played: readonly Played[], what: string): ReportRule {
+  const held = played.filter(({ row }) => row.outcome === row.expected);
+  return {
+    id,
+    held: held.length === played.length,
+    evidence: played.length === 0 ? notSeen : `${held.length} of ${played.length} ${what}`,
+  };
+}
+
+function badInput({ badFiles }: Seen, played: readonly Played[]): ReportRule {
+  const refused = played.filter(({ row, untouched }) => row.outcome === 'refused' && untouched === true);
+  return {
+    id: 9,
+    held: refused.length === played.length && badFiles.refused === badFiles.tried,
+    evidence: `${badFiles.refused} of ${badFiles.tried} bad deployment files and ${refused.length} of ${played.length} bad values refused`,
+  };
+}
