@@ -76,7 +76,9 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
       progress.note(`Deploying keyturn-${deployment.resolved.name}.`);
       await client.deploy(templates[index] ?? '');
     }
-    progress.note('Secrets Manager tests each schedule that was saved: testSecret alone, on what is current.');
+    progress.note(
+      'Secrets Manager tests each schedule that was saved: testSecret alone, on what is current.',
+    );
     await preflightsOver(client);
     const rotationsAfterDeploy = (await client.rotations()).filter(({ kind }) => kind === 'rotation').length;
     for (const deployment of staged) running.push(await start(deployment, client, person, progress));

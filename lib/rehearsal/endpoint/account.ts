@@ -91,7 +91,7 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
   };
 
   let url = '';
-  const functions = new Functions({ endpoint: () => url, onLog });
+  const functions = new Functions({ endpoint: () => url, onLog, ahead: () => clock.now() - Date.now() });
   const topics = new Destinations('sns', () => clock.now());
   const queues = new Destinations('sqs', () => clock.now());
   const iam = new Iam(accessResolvers((secretId) => indexed.find(secretId)));

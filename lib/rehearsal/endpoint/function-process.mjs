@@ -14,6 +14,20 @@ import { types } from 'node:util';
 delete process.env.NODE_CHANNEL_FD;
 delete process.env.NODE_CHANNEL_SERIALIZATION_MODE;
 
+// All clocks of an account agree: when the endpoint's time is moved on, the function's moves with it.
+const RealDate = Date;
+let clockAhead = 0;
+globalThis.Date = class extends RealDate {
+  constructor(...parts) {
+    if (parts.length === 0) super(RealDate.now() + clockAhead);
+    else super(...parts);
+  }
+
+  static now() {
+    return RealDate.now() + clockAhead;
+  }
+};
+
 const handler = await load().catch((error) => {
   log('Uncaught Exception', error);
   process.send({ type: 'init-failed', ...failure(error) }, () => process.exit(1));
@@ -52,7 +66,8 @@ async function load() {
   return candidate;
 }
 
-async function answer({ event, requestId, functionArn, deadline }) {
+async function answer({ event, requestId, functionArn, deadline, ahead }) {
+  clockAhead = ahead;
   const context = {
     functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
     functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
@@ -62,7 +77,7 @@ async function answer({ event, requestId, functionArn, deadline }) {
     logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
     callbackWaitsForEmptyEventLoop: true,
-    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+    getRemainingTimeInMillis: () => Math.max(0, deadline - RealDate.now()),
   };
   try {
     const value = await handler(event, context);

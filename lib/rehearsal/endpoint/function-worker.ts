@@ -27,6 +27,8 @@ export interface Invocation {
   readonly requestId: string;
   readonly functionArn: string;
   readonly timeoutSeconds: number;
+  /** Milliseconds that the function's clock is ahead of the machine's. */
+  readonly ahead: number;
 }
 
 /** Lambda allows 10 s for initialisation; two busy cores need more patience, so only a hang is caught. */
@@ -63,7 +65,13 @@ export class FunctionWorker {
   }
 
   /** Runs one event. Never throws; after a time-out or crash the worker is `dead`. */
-  async invoke({ event, requestId, functionArn, timeoutSeconds }: Invocation): Promise<FunctionResult> {
+  async invoke({
+    event,
+    requestId,
+    functionArn,
+    timeoutSeconds,
+    ahead,
+  }: Invocation): Promise<FunctionResult> {
     const initFailure = await this.#ready;
     if (initFailure !== null) {
       this.kill();
@@ -71,7 +79,7 @@ export class FunctionWorker {
     }
     const limit = timeoutSeconds * 1000;
     const answer = this.#next(limit);
-    this.#child.send({ event, requestId, functionArn, deadline: Date.now() + limit });
+    this.#child.send({ event, requestId, functionArn, deadline: Date.now() + limit, ahead });
     const message = await answer;
     if (message === timedOut) {
       this.kill();

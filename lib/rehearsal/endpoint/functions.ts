@@ -54,6 +54,8 @@ export interface FunctionsOptions {
   readonly endpoint: () => string;
   /** Every line that a function printed, on either stream. */
   readonly onLog: (functionArn: string, line: string) => void;
+  /** Milliseconds by which the endpoint's time is ahead of the machine's. Default: none. */
+  readonly ahead?: () => number;
   /** Processes per function that may run at once. Default 10. */
   readonly concurrency?: number;
 }
@@ -155,7 +157,14 @@ export class Functions implements Invoker {
     const requestId = randomUUID();
     const { worker, coldStart, generation } = await this.#take(running);
     const { timeoutSeconds } = running.spec;
-    const result = await worker.invoke({ event, requestId, functionArn: running.spec.arn, timeoutSeconds });
+    const ahead = this.#options.ahead?.() ?? 0;
+    const result = await worker.invoke({
+      event,
+      requestId,
+      functionArn: running.spec.arn,
+      timeoutSeconds,
+      ahead,
+    });
     this.#giveBack(running, worker, generation);
     this.invocations.push({
       functionArn: running.spec.arn,

@@ -17,14 +17,14 @@ export const ocore: Twin = {
     backend: {
       command: [process.execPath, program],
       cwd: fileURLToPath(new URL('.', import.meta.url)),
-      environment: ({ seeded }) => ({
+      environment: () => ({
         ENVIRONMENT: 'production',
         DATABASE_URL: 'postgres://ocore@localhost:5432/ocore?sslmode=disable',
-        SSH_ENCRYPTION_KEY: seeded.bytes('SSH_ENCRYPTION_KEY', 48).toString('base64'),
       }),
       secrets: [
         { variable: 'JWT_SECRET', secret: 'JWT_SECRET', member: 'JWT_SECRET' },
         { variable: 'HEALTH_CHECK_TOKEN', secret: 'HEALTH_CHECK_TOKEN', member: 'HEALTH_CHECK_TOKEN' },
+        { variable: 'SSH_ENCRYPTION_KEY', secret: 'SSH_ENCRYPTION_KEY', member: 'SSH_ENCRYPTION_KEY' },
       ],
       healthPath: '/api/health',
       desiredCount: 2,
@@ -35,6 +35,14 @@ export const ocore: Twin = {
     JWT_SECRET: {
       // The document's own command, `openssl rand -base64 48`.
       initial: ({ seeded }) => ({ JWT_SECRET: seeded.bytes('JWT_SECRET', 48).toString('base64') }),
+      supplied: null,
+      probeUrl: () => null,
+    },
+    SSH_ENCRYPTION_KEY: {
+      // The document's own command, `openssl rand -base64 48`.
+      initial: ({ seeded }) => ({
+        SSH_ENCRYPTION_KEY: seeded.bytes('SSH_ENCRYPTION_KEY', 48).toString('base64'),
+      }),
       supplied: null,
       probeUrl: () => null,
     },
