@@ -2,9 +2,10 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import { describe, expect, it, vi } from 'vitest';
-import { KeyturnPipeline } from '../../lib/index.ts';
-import { example, resolved, templatesOf } from './synth.ts';
+import { KeyturnPipeline, RotatedSecret } from '../../lib/index.ts';
+import { example, newApp, resolved, templatesOf } from './synth.ts';
 import { Synthesised } from './template.ts';
 
 // The resources do not depend on the code; bundling it would take most of this file's time.
@@ -244,4 +245,17 @@ it('a team’s own stack holds a pipeline, without any feature flag of ours', ()
   expect([...pipeline.stageFunctions.keys()]).toEqual(['settle', 'redeploy', 'prove', 'complete', 'stall']);
   expect([...pipeline.rolloutMachines.keys()]).toEqual(['redeploy-and-prove']);
   expect(template.all('AWS::SecretsManager::RotationSchedule')).toHaveLength(2);
+});
+
+it.each([
+  ['us-east-1', '111122223333', 'Region us-east-1; received eu-west-1.'],
+  ['eu-west-1', '444455556666', 'account 444455556666; received 111122223333.'],
+])('an imported ARN of another place than %s %s is refused', (region, account, ending) => {
+  const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/jwt-AbCdEf';
+  const stack = new Stack(newApp(), 'Team', { env: { region, account } });
+  const encryptionKey = new kms.Key(stack, 'Key');
+  expect(
+    () =>
+      new RotatedSecret(stack, 'Secret', { key: 'JWT_SECRET', source: { import: { arn } }, encryptionKey }),
+  ).toThrow(`secrets.JWT_SECRET.source.import.arn must be of the stack's ${ending}`);
 });

@@ -131,7 +131,7 @@ it('a role invokes the functions of its plan and nothing else', () => {
             {
               Action: 'lambda:InvokeFunction',
               Effect: 'Allow',
-              Resource: ['settle', 'redeploy', 'prove', 'complete', 'stall'].map(functionArn),
+              Resource: ['complete', 'prove', 'redeploy', 'settle', 'stall'].map(functionArn),
             },
           ],
         },
