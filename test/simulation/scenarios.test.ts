@@ -394,6 +394,23 @@ describe('events of the rotation function that are not Secrets Manager’s', () 
     expect(world.versions()).toEqual(before);
   });
 
+  test.each(['setSecret', 'testSecret'])(
+    'a late %s for a version that was replaced is refused',
+    async (Step) => {
+      const { world } = await started(settingOf('opaque-token'));
+      const replaced = world.currentId() ?? '';
+      await world.rotate();
+      await world.clock.advance(hour);
+      expect(await world.invoke({ Step, SecretId: world.arn(), ClientRequestToken: replaced })).toMatchObject(
+        {
+          ok: false,
+          errorType: 'StepRefused',
+          errorMessage: expect.stringContaining('neither pending nor current'),
+        },
+      );
+    },
+  );
+
   test('the RotationToken is passed on and never printed', async () => {
     const { world } = await started(settingOf('opaque-token'));
     await world.rotate();

@@ -1,4 +1,10 @@
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
+
+/** Where a machine's own credentials are served (EC2 user guide, instance metadata), in every form of writing. */
+const linkLocal = new BlockList();
+linkLocal.addSubnet('169.254.0.0', 16, 'ipv4');
+linkLocal.addSubnet('fe80::', 10, 'ipv6');
+linkLocal.addSubnet('fd00:ec2::', 32, 'ipv6');
 
 /**
  * Whether a probe may go to this address: https, or http on a loopback address (a rehearsal). The link-local
@@ -15,7 +21,8 @@ export function addressBreaks(field: string, address: string): string | null {
     return `${field} must be https (http only on a loopback address); received "${address}".`;
   }
   if (protocol !== 'https:' && protocol !== 'http:') return `${field} must be https; received "${address}".`;
-  if (/^169\.254\./.test(host) || /^fe[89ab]/i.test(host) || host.toLowerCase().startsWith('fd00:ec2:')) {
+  const family = isIP(host);
+  if (family !== 0 && linkLocal.check(host, family === 6 ? 'ipv6' : 'ipv4')) {
     return `${field} must not be a link-local address; received "${address}".`;
   }
   return null;

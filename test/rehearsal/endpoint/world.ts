@@ -101,8 +101,8 @@ export class World {
   }
 
   /** Label -> version id, of all labels. */
-  labels(secretId: string): Record<string, string> {
-    const found: Record<string, string> = {};
+  labels(secretId: string): Partial<Record<string, string>> {
+    const found: Partial<Record<string, string>> = {};
     for (const version of this.secrets.snapshot(secretId) ?? []) {
       for (const label of version.labels) found[label] = version.id;
     }

@@ -1,0 +1,116 @@
+import { fileURLToPath } from 'node:url';
+import { type Behaviour, isRecord, loggedIn, type Token, textAt, tokenClient } from '../behaviour.ts';
+import type { Twin } from './twin.ts';
+
+const program = fileURLToPath(new URL('./ocore.mjs', import.meta.url));
+
+const login = {
+  path: '/api/auth/login',
+  body: { email: 'user@example.com', password: 'any' },
+  member: 'accessToken',
+} as const;
+
+export const ocore: Twin = {
+  platform: 'ocore',
+
+  consumers: {
+    backend: {
+      command: [process.execPath, program],
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
+      environment: ({ seeded }) => ({
+        ENVIRONMENT: 'production',
+        DATABASE_URL: 'postgres://ocore@localhost:5432/ocore?sslmode=disable',
+        SSH_ENCRYPTION_KEY: seeded.bytes('SSH_ENCRYPTION_KEY', 48).toString('base64'),
+      }),
+      secrets: [
+        { variable: 'JWT_SECRET', secret: 'JWT_SECRET', member: 'JWT_SECRET' },
+        { variable: 'HEALTH_CHECK_TOKEN', secret: 'HEALTH_CHECK_TOKEN', member: 'HEALTH_CHECK_TOKEN' },
+      ],
+      healthPath: '/api/health',
+      desiredCount: 2,
+    },
+  },
+
+  secrets: {
+    JWT_SECRET: {
+      // The document's own command, `openssl rand -base64 48`.
+      initial: ({ seeded }) => ({ JWT_SECRET: seeded.bytes('JWT_SECRET', 48).toString('base64') }),
+      supplied: null,
+      probeUrl: () => null,
+    },
+    HEALTH_CHECK_TOKEN: {
+      initial: ({ seeded }) => ({
+        HEALTH_CHECK_TOKEN: seeded.bytes('HEALTH_CHECK_TOKEN', 20).toString('hex'),
+      }),
+      supplied: null,
+      probeUrl: () => null,
+    },
+  },
+
+  behaviours: [
+    tokenClient({
+      name: 'users',
+      secret: 'JWT_SECRET',
+      signedBy: 'JWT_SECRET',
+      clients: 3,
+      pause: 60,
+      login,
+      call: { method: 'GET', path: '/api/auth/me' },
+    }),
+    refreshing(),
+    monitoring(),
+  ],
+};
+
+/** Clients that live on refresh tokens: each refresh gives the next one. */
+function refreshing(): Behaviour {
+  return {
+    name: 'refreshing users',
+    secret: 'JWT_SECRET',
+    clients: 1,
+    pause: 90,
+    client(session) {
+      let token: Token | null = null;
+      return async () => {
+        token ??= await loggedIn(session, { ...login, member: 'refreshToken' }, 'JWT_SECRET');
+        if (token === null) return;
+        const outcome = await session.send(
+          { method: 'POST', path: '/api/auth/refresh', body: { refreshToken: token.value }, token },
+          (body) => textAt(body, 'refreshToken'),
+        );
+        token = outcome.kind === 'served' ? session.issued(outcome.value, 'JWT_SECRET') : null;
+        if (token !== null) session.whole();
+      };
+    },
+  };
+}
+
+/**
+ * A monitoring system that wants the rich health payload. It learns of a new token by the minimal answer,
+ * and then reads the secret again. While instances of both values serve, it may get either answer.
+ */
+function monitoring(): Behaviour {
+  const secret = 'HEALTH_CHECK_TOKEN';
+  return {
+    name: 'monitoring',
+    secret,
+    clients: 1,
+    pause: 100,
+    client(session) {
+      let bearer: string | null = null;
+      return async () => {
+        bearer ??= await session.variable(secret, secret);
+        const outcome = await session.send(
+          { method: 'GET', path: '/api/health', ...(bearer === null ? {} : { bearer }) },
+          (body) => (isRecord(body) && body.status === 'ok' ? body : null),
+        );
+        if (outcome.kind !== 'served') return;
+        if (typeof outcome.value.version === 'string') session.whole();
+        else {
+          session.degraded();
+          bearer = null;
+        }
+      };
+    },
+  };
+}

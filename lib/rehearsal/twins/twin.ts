@@ -1,0 +1,67 @@
+/**
+ * What the rehearsal must know of a platform to run it: how its consumers start, what its secrets hold
+ * before the first rotation, what people do beside the pipeline, and how its clients behave.
+ */
+import type { Behaviour } from '../behaviour.ts';
+import type { Provider } from './provider.ts';
+import type { Seeded } from './seeded.ts';
+
+/** What a run gives to its twins. */
+export interface TwinWorld {
+  readonly seeded: Seeded;
+  readonly provider: Provider;
+}
+
+/** Variable name -> value. */
+export type TwinVariables = Readonly<Record<string, string>>;
+
+/** A variable that a task reads from a secret at its start, as ECS' `valueFrom …:MEMBER::` does. */
+export interface SecretReference {
+  /** Name in the task's environment. */
+  readonly variable: string;
+  /** The secret's key in the deployment file. */
+  readonly secret: string;
+  /** Member of the secret's document. */
+  readonly member: string;
+}
+
+/** How one consumer of the platform runs: what a task definition and a service would say. */
+export interface TwinConsumer {
+  /** Program and arguments; absolute paths. */
+  readonly command: readonly [string, ...string[]];
+  readonly cwd: string;
+  /** Plain variables, secrets that nothing rotates yet among them. The same for every task of a run. */
+  environment(world: TwinWorld): TwinVariables;
+  readonly secrets: readonly SecretReference[];
+  /** Answers 200 as soon as a task can serve. */
+  readonly healthPath: string;
+  /** Tasks that serve side by side. */
+  readonly desiredCount: number;
+}
+
+/** A value that only a person can get. */
+export interface Supplied {
+  /** A person gets value number `round` (1 is the first supplied one): it is alive at once. */
+  supply(world: TwinWorld, round: number): TwinVariables;
+  /** The person revokes at the provider what these variables hold. May run twice. */
+  revoke(world: TwinWorld, variables: TwinVariables): void;
+}
+
+export interface TwinSecret {
+  /** What the secret holds before its first rotation; the target accepts it. May run twice. */
+  initial(world: TwinWorld): TwinVariables;
+  /** Only for values that a person supplies; else null. */
+  readonly supplied: Supplied | null;
+  /** Where the catalog's probe goes in a rehearsal, when it would leave the machine; else null. */
+  probeUrl(world: TwinWorld): string | null;
+}
+
+export interface Twin {
+  /** A platform of the catalog. */
+  readonly platform: string;
+  /** Keys: the deployment file's consumers. */
+  readonly consumers: Readonly<Record<string, TwinConsumer>>;
+  /** Keys: the deployment file's secrets. */
+  readonly secrets: Readonly<Record<string, TwinSecret>>;
+  readonly behaviours: readonly Behaviour[];
+}

@@ -1,0 +1,212 @@
+/** The contract suite: what every secret class must do, whatever it is. A class without a row here is red. */
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { classIds, classOf } from '../../../lambdas/classes/registry.ts';
+import { emptyDocument, type Memory, SecretDocument } from '../../../lambdas/contract/document.ts';
+import { KeyturnError } from '../../../lambdas/contract/errors.ts';
+
+const random = { bytes: (count: number) => randomBytes(count) };
+const format = { encoding: 'base64url', bytes: 48 };
+const memory: Memory = { schema: 1, class: 'any', base: null };
+
+interface Sample {
+  /** Options that are right. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** A document that a person may have made by hand and that works: the preflight must pass on it. */
+  readonly byHand: Readonly<Record<string, string>>;
+  /** A document that the platform would refuse, and the sentence. */
+  readonly bad: readonly { readonly document: Readonly<Record<string, string>>; readonly sentence: string }[];
+  /** Options that are wrong, and the sentence. */
+  readonly wrong: readonly {
+    readonly options: Readonly<Record<string, unknown>>;
+    readonly sentence: string;
+  }[];
+}
+
+const tooShort = { encoding: 'alphanumeric', length: 22 };
+
+const samples: Readonly<Record<string, Sample>> = {
+  'opaque-token': {
+    options: { variable: 'TOKEN', format },
+    byHand: { TOKEN: 'monitoring' },
+    bad: [
+      { document: { TOKEN: '' }, sentence: 'The value of TOKEN must have at least 1 characters; it has 0.' },
+      { document: { OTHER: 'x' }, sentence: 'The document must have the member TOKEN; it has OTHER.' },
+    ],
+    wrong: [
+      {
+        options: { variable: 'TOKEN', format: { encoding: 'hex', bytes: 8 } },
+        sentence: 'format.bytes must be at least 16; received 8.',
+      },
+      {
+        options: { variable: 'TOKEN', format, colour: 'red' },
+        sentence: 'the whole must not have the field colour: no such field is known.',
+      },
+      {
+        options: { variable: 'TOKEN', format: tooShort, rules: { minimumLength: 32 } },
+        sentence: 'options.format makes 22 characters; options.rules.minimumLength asks for 32.',
+      },
+    ],
+  },
+  'shared-token': {
+    options: {
+      variable: 'TOKEN',
+      copies: ['TOKEN_FOR_RAILS'],
+      format,
+      rules: { forbidden: ['worker-internal'] },
+    },
+    byHand: { TOKEN: 'same', TOKEN_FOR_RAILS: 'same' },
+    bad: [
+      {
+        document: { TOKEN: 'value-of-one', TOKEN_FOR_RAILS: 'value-of-other' },
+        sentence: 'The member TOKEN_FOR_RAILS must hold the same value as TOKEN; it holds another.',
+      },
+      {
+        document: { TOKEN: 'worker-internal', TOKEN_FOR_RAILS: 'worker-internal' },
+        sentence: 'The value of TOKEN must not be a published default; the value received is one.',
+      },
+    ],
+    wrong: [
+      {
+        options: { variable: 'TOKEN', copies: ['TOKEN'], format },
+        sentence: 'options.copies must name each variable once, and not TOKEN itself.',
+      },
+    ],
+  },
+  'signing-key-cutover': {
+    options: { variable: 'KEY', format, rules: { minimumLength: 32, forbidden: ['changeme-secret-key'] } },
+    byHand: { KEY: 'a-key-of-more-than-thirty-two-characters' },
+    bad: [
+      {
+        document: { KEY: 'changeme-secret-key' },
+        sentence: 'The value of KEY must have at least 32 characters; it has 19.',
+      },
+    ],
+    wrong: [
+      {
+        options: { variable: 'KEY', format, algorithm: 'none' },
+        sentence: 'algorithm must be one of HS256, HS384, HS512; received "none".',
+      },
+      {
+        options: { variable: 'KEY', format: { encoding: 'hex', bytes: 16 }, algorithm: 'HS512' },
+        sentence:
+          'options.format makes 32 characters; HS512 asks for a key of at least 64 (RFC 7518 section 3.2).',
+      },
+    ],
+  },
+  'operator-supplied': {
+    options: { variable: 'API_KEY', encoding: 'base64' },
+    byHand: { API_KEY: Buffer.from('sk-live-key').toString('base64') },
+    bad: [
+      {
+        document: { API_KEY: 'sk-not base64' },
+        sentence:
+          'The value of API_KEY must be base64, as the platform decodes it; the 13 characters received are not.',
+      },
+    ],
+    wrong: [
+      {
+        options: { variable: 'API_KEY', encoding: 'rot13' },
+        sentence: 'encoding must be one of text, base64; received "rot13".',
+      },
+    ],
+  },
+  guarded: {
+    options: { variable: 'PEPPER', format, breaks: 'every stored hash becomes invalid' },
+    byHand: { PEPPER: 'x'.repeat(40) },
+    bad: [{ document: {}, sentence: 'The document must have the member PEPPER; it has none.' }],
+    wrong: [
+      { options: { variable: 'PEPPER', format }, sentence: 'breaks must be a string; received nothing.' },
+    ],
+  },
+};
+
+test('every class of the registry is in this suite', () => {
+  expect(new Set(Object.keys(samples))).toEqual(new Set(classIds));
+});
+
+describe.each(Object.entries(samples))('%s', (id, sample) => {
+  const definition = classOf(id);
+  if (definition === undefined) throw new Error(`no class ${id}`);
+  const bound = definition.bind(sample.options);
+  const byHand = new SecretDocument(new Map(Object.entries(sample.byHand)), null);
+  // What a person supplies is of the same kind as what is there, and another value.
+  const supplied = new SecretDocument(
+    new Map(
+      Object.keys(sample.byHand).map((name) => [name, Buffer.from(`fresh ${name}`).toString('base64')]),
+    ),
+    null,
+  );
+  const created = async (current: SecretDocument | null) =>
+    (current ?? emptyDocument()).with(await bound.create({ current, supplied, random }), memory);
+
+  test('its test passes on a document that a person made: the preflight', async () => {
+    await expect(bound.test(byHand)).resolves.toBeUndefined();
+  });
+
+  test.each([
+    ['the current document', byHand],
+    ['nothing, for a first value', null],
+  ])('what create makes from %s passes its test', async (_what, current) => {
+    await expect(bound.test(await created(current))).resolves.toBeUndefined();
+  });
+
+  test('create changes the variables that the class names, all of them and no other', async () => {
+    const changes = await bound.create({ current: byHand, supplied, random });
+    expect(new Set(changes.keys())).toEqual(new Set(bound.variables()));
+    for (const [name, value] of changes) expect(value).not.toBe(sample.byHand[name]);
+  });
+
+  test('two values are never the same, unless a person supplies them', async () => {
+    const [one, other] = await Promise.all([created(byHand), created(byHand)]);
+    const [variable] = bound.variables();
+    expect(one.value(variable).reveal() === other.value(variable).reveal()).toBe(definition.supplied);
+  });
+
+  test('its test has no side effect on the document', async () => {
+    const before = byHand.serialise().reveal();
+    await bound.test(byHand);
+    expect(byHand.serialise().reveal()).toBe(before);
+  });
+
+  test.each(sample.bad)('refuses a document: $sentence', async ({ document, sentence }) => {
+    const error = await bound
+      .test(new SecretDocument(new Map(Object.entries(document)), null))
+      .catch((caught) => caught);
+    expect(error).toBeInstanceOf(KeyturnError);
+    expect(error.message).toBe(sentence);
+    for (const value of Object.values(document))
+      if (value.length > 4) expect(error.message).not.toContain(value);
+  });
+
+  test.each(sample.wrong)('refuses options: $sentence', ({ options, sentence }) => {
+    expect(definition.parse(options)).toEqual({ ok: false, broken: [sentence] });
+  });
+
+  test('declares no right beyond those of every rotation, unless it needs one', () => {
+    expect(definition.actions).toEqual([]);
+  });
+
+  test('a guarded class says what its rotation breaks', () => {
+    if (definition.admission === 'guarded') expect(bound.breaks()).toEqual(expect.stringMatching(/\w+ \w+/));
+    if (definition.cutover) expect(bound.breaks()).not.toBeNull();
+  });
+});
+
+describe('operator-supplied', () => {
+  const bound = classOf('operator-supplied')?.bind({ variable: 'API_KEY' });
+  const document = (value: string) => new SecretDocument(new Map([['API_KEY', value]]), null);
+
+  test('asks for a value when none waits', async () => {
+    await expect(bound?.create({ current: null, supplied: null, random })).rejects.toMatchObject({
+      code: 'SupplyMissing',
+      message: 'A value of API_KEY must be supplied by a person before it can rotate; none waits.',
+    });
+  });
+
+  test('refuses the value that is current already', async () => {
+    await expect(
+      bound?.create({ current: document('same'), supplied: document('same'), random }),
+    ).rejects.toMatchObject({ code: 'ValueRejected' });
+  });
+});

@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { catalogOf, platformIds } from '../../lambdas/catalog/platforms.ts';
+import { parseDeployment } from '../../lambdas/contract/deployment.ts';
+import { checkRules, Rules } from '../../lambdas/contract/format.ts';
+import { Sensitive } from '../../lambdas/contract/sensitive.ts';
+import { startTraffic } from '../../lib/rehearsal/traffic.ts';
+import { twins } from '../../lib/rehearsal/twins/catalogue.ts';
+import { type Provider, startProvider } from '../../lib/rehearsal/twins/provider.ts';
+import { seeded } from '../../lib/rehearsal/twins/seeded.ts';
+import type { Twin, TwinVariables, TwinWorld } from '../../lib/rehearsal/twins/twin.ts';
+import { ask, type Started, startTwin } from './twin-process.ts';
+
+const platforms = [...twins].map(([platform, twin]) => ({ platform, twin }));
+
+async function world(seed = 1): Promise<TwinWorld & { provider: Provider }> {
+  const provider = await startProvider();
+  onTestFinished(() => provider.close());
+  return { seeded: seeded(seed), provider };
+}
+
+/** A consumer of the twin with these documents, started as a task would be. */
+async function started(twin: Twin, at: TwinWorld, documents: Documents): Promise<Started> {
+  const [consumer, ...others] = Object.values(twin.consumers);
+  if (consumer === undefined || others.length > 0) throw new Error('the twin must have one consumer');
+  const fromSecrets = consumer.secrets.map(({ variable, secret, member }) => [
+    variable,
+    textOf(documents, secret, member),
+  ]);
+  return startTwin(twin.platform, { ...consumer.environment(at), ...Object.fromEntries(fromSecrets) });
+}
+
+type Documents = Readonly<Record<string, TwinVariables | undefined>>;
+
+/** A variable of a document; fails the test when there is none. */
+function textOf(documents: Documents, secret: string, variable: string): string {
+  const value: string | undefined = documents[secret]?.[variable];
+  expect(value, `${secret}.${variable}`).toBeDefined();
+  return String(value);
+}
+
+function initial(twin: Twin, at: TwinWorld): Documents {
+  return Object.fromEntries(Object.entries(twin.secrets).map(([key, secret]) => [key, secret.initial(at)]));
+}
+
+describe('the twins', () => {
+  it('are those of the catalog', () => {
+    expect([...twins.keys()].sort()).toEqual(platformIds);
+  });
+
+  it.each(platforms)('of $platform cover its example deployment', ({ platform, twin }) => {
+    const file = new URL(`../../lib/examples/${platform}.json`, import.meta.url);
+    const deployment = parseDeployment(readFileSync(file, 'utf8'), platform);
+    expect(Object.keys(twin.consumers)).toEqual(Object.keys(deployment.consumers));
+    expect(Object.keys(twin.secrets)).toEqual(Object.keys(deployment.secrets));
+  });
+
+  it.each(platforms)('of $platform start with values that their class takes', async ({ platform, twin }) => {
+    const at = await world();
+    for (const [key, { options }] of Object.entries(catalogOf(platform).secrets)) {
+      const values = twin.secrets[key]?.initial(at) ?? {};
+      expect(Object.keys(values)).toEqual([options.variable]);
+      const rules = Rules.parse(options.rules ?? {});
+      for (const [name, value] of Object.entries(values)) checkRules(name, new Sensitive(value), rules);
+    }
+  });
+
+  it.each(platforms)('of $platform refer to secrets that they have', ({ twin }) => {
+    const references = Object.values(twin.consumers).flatMap(({ secrets }) =>
+      secrets.map(({ secret }) => secret),
+    );
+    const clients = twin.behaviours.map(({ secret }) => secret);
+    for (const key of [...references, ...clients]) expect(Object.keys(twin.secrets)).toContain(key);
+    // A secret without traffic of its own would show no request in the table.
+    expect(new Set(clients)).toEqual(new Set(Object.keys(twin.secrets)));
+  });
+
+  it.each(platforms)('of $platform serve their own traffic without a failure', async ({ twin }) => {
+    const at = await world();
+    const documents = initial(twin, at);
+    const { url } = await started(twin, at, documents);
+    const health = await ask(url, `GET ${twin.consumers.backend?.healthPath}`);
+    expect(health.status).toBe(200);
+    const traffic = startTraffic({
+      url,
+      behaviours: twin.behaviours,
+      readVariable: async (secret, variable) => textOf(documents, secret, variable),
+    });
+    const tally = traffic.tally();
+    for (const key of Object.keys(twin.secrets)) {
+      await expect.poll(() => tally.counts(key).total, { interval: 10, timeout: 5_000 }).toBeGreaterThan(4);
+    }
+    await traffic.stop();
+    await tally.close();
+    expect(tally.failures()).toEqual([]);
+    expect(tally.counts()).toMatchObject({ failed: 0, refused: 0, degraded: 0 });
+  });
+});
+
+describe('the values of a run', () => {
+  it('are the same for the same seed, and others for another', async () => {
+    const { provider } = await world();
+    for (const { twin } of platforms) {
+      const first = initial(twin, { seeded: seeded(1), provider });
+      expect(initial(twin, { seeded: seeded(1), provider })).toEqual(first);
+      const other = initial(twin, { seeded: seeded(2), provider });
+      for (const key of Object.keys(first)) expect(other[key]).not.toEqual(first[key]);
+    }
+  });
+
+  it('are of the length that was asked for, and different for each name', () => {
+    const values = seeded(1);
+    expect(values.bytes('a', 100)).toHaveLength(100);
+    expect(values.bytes('a', 5)).toHaveLength(5);
+    expect(values.bytes('a', 100).subarray(0, 32)).not.toEqual(values.bytes('a', 100).subarray(32, 64));
+    expect(values.bytes('a', 32)).not.toEqual(values.bytes('b', 32));
+  });
+});
+
+describe('a supplied key of exo', () => {
+  it('lives beside the earlier one until a person revokes that', async () => {
+    const at = await world();
+    const secret = twins.get('exo')?.secrets.EXO_CLAUDE_API_KEY;
+    const before = secret?.initial(at) ?? {};
+    const after = secret?.supplied?.supply(at, 1) ?? {};
+    expect(after).not.toEqual(before);
+    const probe = async (values: TwinVariables) => {
+      const key = Buffer.from(textOf({ values }, 'values', 'EXO_CLAUDE_API_KEY'), 'base64').toString('utf8');
+      const headers = { 'x-api-key': key, connection: 'close' };
+      return (await fetch(secret?.probeUrl(at) ?? '', { headers })).status;
+    };
+    expect([await probe(before), await probe(after)]).toEqual([200, 200]);
+    secret?.supplied?.revoke(at, before);
+    secret?.supplied?.revoke(at, before);
+    expect([await probe(before), await probe(after)]).toEqual([401, 200]);
+  });
+});
+
+describe('the monitoring of ocore', () => {
+  it('counts minimal answers as degraded, not failed, and recovers by reading the secret again', async () => {
+    const at = await world();
+    const twin = twins.get('ocore');
+    if (twin === undefined) throw new Error('ocore has no twin');
+    const documents = initial(twin, at);
+    const { url } = await started(twin, at, documents);
+    let current = 'the token before';
+    let reads = 0;
+    const traffic = startTraffic({
+      url,
+      behaviours: twin.behaviours.filter(({ name }) => name === 'monitoring'),
+      async readVariable() {
+        reads += 1;
+        if (reads === 2) throw new Error('ThrottlingException');
+        return current;
+      },
+    });
+    onTestFinished(() => traffic.stop());
+    const tally = traffic.tally();
+    const counts = () => tally.counts('HEALTH_CHECK_TOKEN');
+    await expect.poll(() => counts().degraded, { interval: 10, timeout: 5_000 }).toBeGreaterThan(2);
+    current = textOf(documents, 'HEALTH_CHECK_TOKEN', 'HEALTH_CHECK_TOKEN');
+    await expect.poll(() => counts().gapSeconds, { interval: 10, timeout: 5_000 }).toBeGreaterThan(0.2);
+    const { degraded } = counts();
+    const readsSoFar = reads;
+    const soFar = counts().total;
+    await expect.poll(() => counts().total - soFar, { interval: 10, timeout: 5_000 }).toBeGreaterThan(2);
+    expect(counts()).toMatchObject({ failed: 0, degraded });
+    expect(reads).toBe(readsSoFar);
+  });
+});

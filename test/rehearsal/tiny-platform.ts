@@ -1,0 +1,76 @@
+/** A platform in the test's own process that does what the test tells it to. */
+import { createServer, type Server } from 'node:http';
+import { onTestFinished } from 'vitest';
+
+export interface TinyPlatform {
+  readonly url: string;
+  /** The key that "signs" tokens: a token is good while it names this key. */
+  key: string;
+  /** Each of the next answers to a call is this status; afterwards as usual again. */
+  fail(status: number, times: number): void;
+  /** Calls to /me are held from now on; the function lets them go. */
+  hold(): () => void;
+  /** Answers with a body that is no JSON. */
+  garbled: boolean;
+  /** Cuts every connection without an answer. */
+  cut: boolean;
+  /** The most requests that were in work at one time. */
+  readonly busiest: number;
+  readonly requests: number;
+  close(): Promise<void>;
+}
+
+type Writable<T> = { -readonly [Member in keyof T]: T[Member] };
+
+export async function startTinyPlatform(): Promise<TinyPlatform> {
+  const failing: number[] = [];
+  let held: Promise<void> | null = null;
+  let inWork = 0;
+  const server: Server = createServer(async (request, response) => {
+    state.requests += 1;
+    inWork += 1;
+    state.busiest = Math.max(state.busiest, inWork);
+    response.on('close', () => {
+      inWork -= 1;
+    });
+    request.resume();
+    if (state.cut) return void request.socket.destroy();
+    if (request.url === '/login')
+      return void response.end(JSON.stringify({ token: `token of ${state.key}` }));
+    if (held !== null) await held;
+    const status =
+      failing.shift() ?? (request.headers.authorization === `Bearer token of ${state.key}` ? 200 : 401);
+    response.writeHead(status).end(state.garbled ? 'no json' : '{}');
+  });
+  const state: Writable<TinyPlatform> = {
+    url: '',
+    key: 'one',
+    cut: false,
+    garbled: false,
+    busiest: 0,
+    requests: 0,
+    fail(status: number, times: number) {
+      for (let time = 0; time < times; time += 1) failing.push(status);
+    },
+    hold() {
+      let release = () => {};
+      held = new Promise((resolve) => {
+        release = resolve;
+      });
+      return () => {
+        held = null;
+        release();
+      };
+    },
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  state.url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  onTestFinished(() => state.close());
+  return state;
+}

@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { runTwin } from './twin-process.ts';
+
+const canary = 'canary-value-that-must-not-be-printed';
+
+const exo = {
+  EXO_DEV_MODE: 'false',
+  EXO_ENCRYPTION_KEY: '0123456789abcdef0123456789abcdef',
+  EXO_JWT_SECRET: 'an-older-secret-that-somebody-made-by-hand',
+  EXO_DATABASE_DSN: 'host=db user=exo dbname=exo sslmode=require',
+};
+
+const ocore = {
+  DATABASE_URL: 'postgres://ocore@db:5432/ocore?sslmode=require',
+  JWT_SECRET: 'an-older-secret-that-somebody-made-by-hand',
+};
+
+const thirtyOne = 'x'.repeat(31);
+const thirtyTwo = 'x'.repeat(32);
+
+type Case = readonly [what: string, changes: Readonly<Record<string, string>>, sentence: string];
+
+const exoRefuses: readonly Case[] = [
+  [
+    'a missing encryption key',
+    { EXO_ENCRYPTION_KEY: '' },
+    'EXO_ENCRYPTION_KEY must be set; it is missing or blank.',
+  ],
+  [
+    'a key of 31 bytes',
+    { EXO_ENCRYPTION_KEY: thirtyOne },
+    'EXO_ENCRYPTION_KEY must be exactly 32 bytes; it has 31.',
+  ],
+  [
+    'a key of 32 characters and 33 bytes',
+    { EXO_ENCRYPTION_KEY: `${thirtyOne}é` },
+    'EXO_ENCRYPTION_KEY must be exactly 32 bytes; it has 33.',
+  ],
+  [
+    'no JWT secret in production',
+    { EXO_JWT_SECRET: '' },
+    'EXO_JWT_SECRET must be set; it is missing or blank.',
+  ],
+  [
+    'the development default in production',
+    { EXO_JWT_SECRET: 'changeme-secret-key' },
+    'EXO_JWT_SECRET must not be the published development default in production.',
+  ],
+  [
+    'a blank DSN in production',
+    { EXO_DATABASE_DSN: ' ' },
+    'EXO_DATABASE_DSN must be set; it is missing or blank.',
+  ],
+  [
+    'a day as a duration',
+    { EXO_JWT_EXPIRY: '1d' },
+    'EXO_JWT_EXPIRY must be a positive Go duration such as 15m or 1h30m; it is not.',
+  ],
+  [
+    'a duration of nothing',
+    { EXO_JWT_EXPIRY: '0s' },
+    'EXO_JWT_EXPIRY must be a positive Go duration such as 15m or 1h30m; it is not.',
+  ],
+  [
+    'a development mode of neither',
+    { EXO_DEV_MODE: 'no' },
+    'EXO_DEV_MODE must be true or false; it is neither.',
+  ],
+  ['a port out of range', { PORT: '70000' }, 'PORT must be a whole number from 0 to 65535; it is not.'],
+];
+
+const ocoreRefuses: readonly Case[] = [
+  ['a missing database', { DATABASE_URL: '' }, 'DATABASE_URL must be set; it is missing or blank.'],
+  ['no JWT secret', { JWT_SECRET: '' }, 'JWT_SECRET must be set; it is missing or blank.'],
+  [
+    'a JWT secret of 31 characters',
+    { JWT_SECRET: thirtyOne },
+    'JWT_SECRET must have at least 32 characters; it has 31.',
+  ],
+  [
+    'a short SSH key where nothing says development',
+    { SSH_ENCRYPTION_KEY: thirtyOne },
+    'SSH_ENCRYPTION_KEY must have at least 32 characters; it has 31.',
+  ],
+  [
+    'a bare number as a duration',
+    { JWT_ACCESS_EXPIRY: '15' },
+    'JWT_ACCESS_EXPIRY must be a positive Go duration such as 15m or 1h30m; it is not.',
+  ],
+  [
+    'an unreadable refresh lifetime',
+    { JWT_REFRESH_EXPIRY: '7 days' },
+    'JWT_REFRESH_EXPIRY must be a positive Go duration such as 15m or 1h30m; it is not.',
+  ],
+  [
+    'a pool without connections',
+    { DB_POOL_MAX_CONNS: '0' },
+    'DB_POOL_MAX_CONNS must be a whole number from 1 to 10000; it is not.',
+  ],
+  [
+    'a pool with its bounds crossed',
+    { DB_POOL_MIN_CONNS: '5', DB_POOL_MAX_CONNS: '4' },
+    'DB_POOL_MAX_CONNS must be at least DB_POOL_MIN_CONNS; 4 is less than 5.',
+  ],
+];
+
+describe('exo refuses to start with', () => {
+  it.concurrent.for(exoRefuses)('%s', async ([, changes, sentence], { expect }) => {
+    expect(await runTwin('exo', { ...exo, ...changes })).toEqual({ code: 1, output: `exo: ${sentence}\n` });
+  });
+});
+
+describe('ocore refuses to start with', () => {
+  it.concurrent.for(ocoreRefuses)('%s', async ([, changes, sentence], { expect }) => {
+    expect(await runTwin('ocore', { ...ocore, ...changes })).toEqual({
+      code: 1,
+      output: `ocore: ${sentence}\n`,
+    });
+  });
+});
+
+describe('a twin starts with', () => {
+  const starts: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
+    ['what the document asks of production', 'exo', exo],
+    ['an encryption key alone in development', 'exo', { EXO_ENCRYPTION_KEY: thirtyTwo }],
+    [
+      'the published default in development',
+      'exo',
+      { EXO_ENCRYPTION_KEY: thirtyTwo, EXO_JWT_SECRET: 'changeme-secret-key' },
+    ],
+    ['a duration of several units', 'exo', { ...exo, EXO_JWT_EXPIRY: '1h30m0.5s' }],
+    ['what the document strictly requires', 'ocore', ocore],
+    [
+      'secrets of just 32 characters',
+      'ocore',
+      { ...ocore, JWT_SECRET: thirtyTwo, SSH_ENCRYPTION_KEY: thirtyTwo },
+    ],
+    [
+      'a short SSH key in development',
+      'ocore',
+      { ...ocore, ENVIRONMENT: 'development', SSH_ENCRYPTION_KEY: 'short' },
+    ],
+  ];
+
+  it.concurrent.for(starts)('%s (%s)', async ([, twin, environment], { expect }) => {
+    const { output } = await runTwin(twin, environment);
+    expect(output).toMatch(/^(exo|ocore): listening on http:\/\/127\.0\.0\.1:\d+\n$/);
+  });
+});
+
+describe('a refusal', () => {
+  it('prints no value, of the broken variable or of another', async () => {
+    const broken = await runTwin('ocore', {
+      ...ocore,
+      JWT_SECRET: canary.slice(0, 20),
+      HEALTH_CHECK_TOKEN: canary,
+    });
+    expect(broken.code).toBe(1);
+    expect(broken.output).not.toContain(canary.slice(0, 6));
+  });
+});
