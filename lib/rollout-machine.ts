@@ -71,11 +71,16 @@ function draw(scope: Construct, plan: Plan, functionOf: (stage: StageId) => lamb
       cause: `The stage ${plan.otherwise} reported why; the execution's history has the error that led there.`,
     }),
   );
+  const superseded = new sfn.Succeed(scope, 'superseded', {
+    comment: 'A later version is current: its rollout takes over what this one has not proven.',
+  });
   const forward = plan.stages.map((stage, index) => {
     // A plan may have a stage twice, a state machine no name.
     const before = plan.stages.slice(0, index).filter((earlier) => earlier === stage).length;
     const state = task(scope, before === 0 ? stage : `${stage} ${before + 1}`, stage, functionOf);
-    return state.addCatch(otherwise, { errors: ['States.ALL'], resultPath: '$.failure' });
+    return state
+      .addCatch(superseded, { errors: [plan.superseded], resultPath: '$.failure' })
+      .addCatch(otherwise, { errors: ['States.ALL'], resultPath: '$.failure' });
   });
   const [first, ...rest] = [
     ...forward,

@@ -78,7 +78,7 @@ describe('a failed request', () => {
     await platform.close();
     const running = traffic(platform.url);
     const tally = running.tally();
-    await expect.poll(() => tally.counts().failed, { interval: 5 }).toBeGreaterThan(2);
+    await expect.poll(() => tally.counts().failed, { interval: 5, timeout: 5_000 }).toBeGreaterThan(2);
     expect(tally.failures()[0]).toBe('users: POST /login got no answer (ECONNREFUSED).');
   });
 
@@ -87,7 +87,7 @@ describe('a failed request', () => {
     const release = platform.hold();
     const running = traffic(platform.url, [users], 50);
     const tally = running.tally();
-    await expect.poll(() => tally.counts().failed, { interval: 5 }).toBeGreaterThan(0);
+    await expect.poll(() => tally.counts().failed, { interval: 5, timeout: 5_000 }).toBeGreaterThan(0);
     release();
     expect(tally.failures()[0]).toMatch(/^users: GET \/me got no answer \((ABORT_ERR|23)\)\.$/);
   });

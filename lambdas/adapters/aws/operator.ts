@@ -3,18 +3,24 @@
  * credentials. No function uses it.
  */
 import {
+  CreateSecretCommand,
   DescribeSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
   RotateSecretCommand,
   SecretsManagerClient,
   TagResourceCommand,
+  UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { suppliedLabel } from '../../contract/marks.ts';
 import { Sensitive } from '../../contract/sensitive.ts';
 import { call } from './errors.ts';
 
 export interface Operator {
+  /** A secret as somebody made it before Keyturn came. @returns its ARN. */
+  create(name: string, value: Sensitive): Promise<string>;
+  /** Takes AWSPENDING from the version that has it: clears a rotation that cannot go on. */
+  clearPending(secretId: string): Promise<void>;
   /** "Rotate secret immediately" of the console. @returns the new version's id, which is the token. */
   rotate(secretId: string): Promise<string>;
   /** Writes a value as the console's "Edit" does: it becomes current at once. @returns the version's id. */
@@ -55,6 +61,30 @@ export function operator(access: OperatorAccess): Operator {
   }
 
   return {
+    async create(name, value) {
+      const answer = await call('CreateSecret', () =>
+        client.send(new CreateSecretCommand({ Name: name, SecretString: value.reveal() })),
+      );
+      return answer.ARN ?? name;
+    },
+    async clearPending(secretId) {
+      const answer = await call('DescribeSecret', () =>
+        client.send(new DescribeSecretCommand({ SecretId: secretId })),
+      );
+      const pending = Object.entries(answer.VersionIdsToStages ?? {}).find(
+        ([, labels]) => labels.includes('AWSPENDING') && !labels.includes('AWSCURRENT'),
+      );
+      if (pending === undefined) return;
+      await call('UpdateSecretVersionStage', () =>
+        client.send(
+          new UpdateSecretVersionStageCommand({
+            SecretId: secretId,
+            VersionStage: 'AWSPENDING',
+            RemoveFromVersionId: pending[0],
+          }),
+        ),
+      );
+    },
     async rotate(secretId) {
       const answer = await call('RotateSecret', () =>
         client.send(new RotateSecretCommand({ SecretId: secretId })),

@@ -1,5 +1,7 @@
 /** HS256 tokens as both platforms' documents describe them: one key signs and verifies. */
-import { jwtVerify, SignJWT } from 'jose';
+// By their own paths: all of jose takes a fifth of a task's start.
+import { SignJWT } from 'jose/jwt/sign';
+import { jwtVerify } from 'jose/jwt/verify';
 
 /**
  * @typedef {object} Tokens

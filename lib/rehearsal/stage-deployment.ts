@@ -1,0 +1,230 @@
+/**
+ * A deployment file made ready for one machine: the same file, with its addresses on loopback and its
+ * consumers run as processes. What is synthesised from it is the real stack.
+ */
+import { catalogOf } from '../../lambdas/catalog/platforms.ts';
+import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deployment.ts';
+import { KeyturnError } from '../../lambdas/contract/errors.ts';
+import { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from '../deployment/resolve.ts';
+import type { Behaviour } from './behaviour.ts';
+import { healthPathOf, parseProcessConsumer } from './process-consumer.ts';
+import type { Twin, TwinVariables, TwinWorld } from './twins/twin.ts';
+
+/** How the tasks of one consumer run. */
+export interface StagedConsumer {
+  readonly name: string;
+  readonly cluster: string;
+  readonly service: string;
+  /** Port of its load balancer. */
+  readonly port: number;
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly secrets: readonly {
+    readonly variable: string;
+    readonly secret: string;
+    readonly member: string;
+  }[];
+  readonly healthPath: string;
+  readonly instances: number;
+}
+
+export interface StagedSecret {
+  readonly resolved: ResolvedSecret;
+  readonly initial: TwinVariables;
+  /** What a person does for values that only a person can get; null for the others. */
+  readonly person: { supply(round: number): TwinVariables; revoke(variables: TwinVariables): void } | null;
+  /** True where the deployment imports it: it is there before the stack. */
+  readonly imported: boolean;
+}
+
+export interface StagedDeployment {
+  readonly resolved: ResolvedDeployment;
+  readonly url: string;
+  readonly consumers: readonly StagedConsumer[];
+  readonly secrets: readonly StagedSecret[];
+  readonly behaviours: readonly Behaviour[];
+}
+
+export interface Staging {
+  readonly world: TwinWorld;
+  readonly twins: ReadonlyMap<string, Twin>;
+  /** A port on loopback that is free now. */
+  freePort(): Promise<number>;
+  /** The first value of a secret that no twin knows. */
+  firstValue(secret: ResolvedSecret): Promise<TwinVariables>;
+}
+
+/**
+ * @param keys the secrets to rehearse.
+ * @throws KeyturnError DeploymentInvalid when the file cannot be rehearsed, in one sentence.
+ */
+export async function stageDeployment(
+  deployment: Deployment,
+  keys: readonly string[],
+  staging: Staging,
+): Promise<StagedDeployment> {
+  const twin = staging.twins.get(deployment.platform);
+  const ports = new Map<string, number>();
+  for (const name of Object.keys(deployment.consumers)) ports.set(name, await staging.freePort());
+  const port = [...ports.values()][0] ?? (await staging.freePort());
+  const url = `http://127.0.0.1:${port}`;
+  const resolved = resolveDeployment(onLoopback(deployment, keys, url, twin, staging.world));
+  const consumers = Object.entries(deployment.consumers).map(([name, consumer]) =>
+    stagedConsumer(name, consumer, deployment, resolved, ports.get(name) ?? 0, twin, staging.world),
+  );
+  const secrets = await Promise.all(
+    resolved.secrets.map(async (secret): Promise<StagedSecret> => {
+      const known = usesTwin(deployment) ? twin?.secrets[secret.key] : undefined;
+      const supplied = known?.supplied ?? null;
+      return {
+        resolved: secret,
+        initial: known === undefined ? await staging.firstValue(secret) : known.initial(staging.world),
+        person:
+          supplied === null
+            ? null
+            : {
+                supply: (round) => supplied.supply(staging.world, round),
+                revoke: (variables) => supplied.revoke(staging.world, variables),
+              },
+        imported: 'import' in (deployment.secrets[secret.key]?.source ?? {}),
+      };
+    }),
+  );
+  const behaviours = usesTwin(deployment)
+    ? (twin?.behaviours ?? []).filter(({ secret }) => resolved.secrets.some(({ key }) => key === secret))
+    : consumers.map((consumer) => healthBehaviour(consumer, resolved.secrets[0]?.key ?? ''));
+  return { resolved, url, consumers, secrets, behaviours };
+}
+
+/** The same deployment on one machine. */
+function onLoopback(
+  deployment: Deployment,
+  keys: readonly string[],
+  url: string,
+  twin: Twin | undefined,
+  world: TwinWorld,
+): Deployment {
+  const catalog = catalogOf(deployment.platform);
+  const secrets = Object.entries(deployment.secrets)
+    .filter(([key]) => keys.includes(key))
+    .map(([key, secret]): [string, DeploymentSecret] => {
+      const probeUrl = twin?.secrets[key]?.probeUrl(world) ?? null;
+      const probe = secret.probe === undefined ? catalog.secrets[key]?.probe : secret.probe;
+      return [
+        key,
+        {
+          ...secret,
+          source: onThisMachine(secret.source),
+          ...(probeUrl === null || probe === null || probe === undefined
+            ? {}
+            : { probe: { ...probe, url: probeUrl } }),
+        },
+      ];
+    });
+  const consumers = Object.entries(deployment.consumers).map(([name, consumer]) => [
+    name,
+    consumer.kind === 'process' ? { kind: 'ecs', cluster: deployment.name, service: name } : consumer,
+  ]);
+  return {
+    ...deployment,
+    url,
+    secrets: Object.fromEntries(secrets),
+    consumers: Object.fromEntries(consumers),
+  };
+}
+
+/** An imported secret is made here under its name: another account's ARN cannot be had, nor its key. */
+function onThisMachine(source: DeploymentSecret['source']): DeploymentSecret['source'] {
+  if ('create' in source) return source;
+  const name =
+    'arn' in source.import ? (source.import.arn.split(':').at(-1) ?? '').slice(0, -7) : source.import.name;
+  return { import: { name } };
+}
+
+function stagedConsumer(
+  name: string,
+  consumer: Deployment['consumers'][string],
+  deployment: Deployment,
+  resolved: ResolvedDeployment,
+  port: number,
+  twin: Twin | undefined,
+  world: TwinWorld,
+): StagedConsumer {
+  if (consumer.kind === 'process') {
+    const process_ = parseProcessConsumer(name, consumer);
+    const readers = resolved.secrets.filter(({ settings }) =>
+      settings.consumers.some((one) => one.name === name),
+    );
+    return {
+      name,
+      cluster: deployment.name,
+      service: name,
+      port,
+      command: process_.command,
+      cwd: process_.cwd ?? process.cwd(),
+      environment: process_.environment,
+      secrets: readers.flatMap((secret) =>
+        secret.class
+          .bind(secret.settings.options)
+          .variables()
+          .map((variable) => ({ variable, secret: secret.key, member: variable })),
+      ),
+      healthPath: healthPathOf(process_),
+      instances: process_.instances,
+    };
+  }
+  const known = twin?.consumers[name];
+  if (known === undefined || consumer.kind !== 'ecs') {
+    throw new KeyturnError({
+      code: 'DeploymentInvalid',
+      message: `consumers.${name} must be a consumer that the stand-in of ${deployment.platform} has (${Object.keys(twin?.consumers ?? {}).join(', ') || 'none'}), or of kind process.`,
+      hint: 'For a rehearsal, say how your application is started: { "kind": "process", "command": ["node", "server.js"], "health": "/health" }.',
+    });
+  }
+  const taken = new Set(resolved.secrets.map(({ key }) => key));
+  return {
+    name,
+    cluster: String(consumer.cluster),
+    service: String(consumer.service),
+    port,
+    command: known.command,
+    cwd: known.cwd,
+    // A secret that this run leaves out is a plain variable, as it was before Keyturn.
+    environment: { ...known.environment(world), ...plainOf(known.secrets, taken, twin, world) },
+    secrets: known.secrets.filter(({ secret }) => taken.has(secret)),
+    healthPath: known.healthPath,
+    instances: known.desiredCount,
+  };
+}
+
+function plainOf(
+  references: StagedConsumer['secrets'],
+  taken: ReadonlySet<string>,
+  twin: Twin | undefined,
+  world: TwinWorld,
+): Record<string, string> {
+  return Object.fromEntries(
+    references
+      .filter(({ secret }) => !taken.has(secret))
+      .map(({ variable, secret, member }) => [variable, twin?.secrets[secret]?.initial(world)[member] ?? '']),
+  );
+}
+
+/** A file whose consumers are all processes has the platform's rules and none of its stand-in. */
+function usesTwin(deployment: Deployment): boolean {
+  return Object.values(deployment.consumers).some(({ kind }) => kind !== 'process');
+}
+
+/** The traffic on an application of which only its health is known. */
+function healthBehaviour(consumer: StagedConsumer, secret: string): Behaviour {
+  return {
+    name: `health of ${consumer.name}`,
+    secret,
+    clients: 2,
+    pause: 80,
+    client: (session) => async () => {
+      await session.send({ method: 'GET', path: consumer.healthPath }, () => ({}));
+    },
+  };
+}
