@@ -92,6 +92,7 @@ describe('a synth of both examples', () => {
         'prove',
         'complete',
         'done',
+        'superseded',
         'stall',
         'stopped',
       ]);
