@@ -10,7 +10,8 @@ import { deploymentFiles, readDeployments } from '../lib/deployment/read.ts';
 import { KeyturnStack } from '../lib/keyturn-stack.ts';
 
 try {
-  const app = new App();
+  // Synthesised below, or not at all: a refused deployment leaves nothing that could be deployed.
+  const app = new App({ autoSynth: false });
   addChecks(app);
   for (const deployment of readDeployments(deploymentFiles(app.node.tryGetContext('deployment')))) {
     new KeyturnStack(app, { deployment });

@@ -1,10 +1,11 @@
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { KeyturnError } from '../lambdas/contract/errors.ts';
 import type { Environment, Settings } from '../lambdas/contract/settings.ts';
 import { neverDestroys } from './access.ts';
 import { assetDirectory, type Entry } from './bundle.ts';
@@ -40,7 +41,11 @@ export interface PipelineFunctionProps {
  */
 const memoryMegabytes = 512;
 
-/** A function of the pipeline with a role of its own that may do what it is given, and write its own log. */
+/**
+ * A function of the pipeline with a role of its own that may do what it is given, and write its own log.
+ *
+ * @throws KeyturnError DeploymentInvalid when that is more than a role can hold.
+ */
 export class PipelineFunction extends Construct {
   readonly function: lambda.Function;
   readonly role: iam.Role;
@@ -54,30 +59,32 @@ export class PipelineFunction extends Construct {
       // It has a fixed name: kept, it would stop the next stack of this deployment from being created.
       removalPolicy: RemovalPolicy.DESTROY,
     });
+    const inlinePolicies = {
+      // AWSLambdaBasicExecutionRole allows every log group of the account.
+      Log: statements(
+        new iam.PolicyStatement({
+          actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+          resources: [logGroup.logGroupArn],
+        }),
+      ),
+      ...(props.statements.length > 0 ? { Work: statements(...props.statements) } : {}),
+      ...(props.undelivered === undefined
+        ? {}
+        : {
+            Undelivered: statements(
+              new iam.PolicyStatement({
+                actions: ['sqs:SendMessage'],
+                resources: [props.undelivered.queueArn],
+              }),
+            ),
+          }),
+      Never: statements(neverDestroys()),
+    };
+    refuseTooLong(this, props.functionName, inlinePolicies);
     this.role = new iam.Role(this, 'Role', {
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
       description: `What ${props.functionName} may do.`,
-      inlinePolicies: {
-        // AWSLambdaBasicExecutionRole allows every log group of the account.
-        Log: statements(
-          new iam.PolicyStatement({
-            actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-            resources: [logGroup.logGroupArn],
-          }),
-        ),
-        ...(props.statements.length > 0 ? { Work: statements(...props.statements) } : {}),
-        ...(props.undelivered === undefined
-          ? {}
-          : {
-              Undelivered: statements(
-                new iam.PolicyStatement({
-                  actions: ['sqs:SendMessage'],
-                  resources: [props.undelivered.queueArn],
-                }),
-              ),
-            }),
-        Never: statements(neverDestroys()),
-      },
+      inlinePolicies,
     });
     this.function = new lambda.Function(this, 'Function', {
       functionName: props.functionName,
@@ -100,6 +107,27 @@ export class PipelineFunction extends Construct {
 /** Name of everything of a deployment: the same prefix in every console. */
 export function nameOf(deployment: string, part: string): string {
   return `keyturn-${deployment}-${part}`;
+}
+
+/** Characters of all inline policies of a role together (IAM user guide, "IAM and AWS STS quotas"). */
+const longestPolicies = 10_240;
+/** Characters that a reference stands for: an ARN with a name of usual length. */
+const usualArn = 100;
+
+/** CloudFormation would refuse the role in the middle of a deploy. */
+function refuseTooLong(scope: Construct, name: string, policies: Record<string, iam.PolicyDocument>): void {
+  const resolved: unknown = Stack.of(scope).resolve(Object.values(policies));
+  const length = JSON.stringify(resolved, (_key, value: unknown) =>
+    typeof value === 'object' && value !== null && ('Ref' in value || 'Fn::GetAtt' in value)
+      ? 'x'.repeat(usualArn)
+      : value,
+  ).length;
+  if (length <= longestPolicies) return;
+  throw new KeyturnError({
+    code: 'DeploymentInvalid',
+    message: `The role of ${name} must have policies of at most ${longestPolicies} characters; the secrets and consumers of this deployment make about ${length}.`,
+    hint: 'Divide the deployment file: each one gets functions of its own.',
+  });
 }
 
 function statements(...list: iam.PolicyStatement[]): iam.PolicyDocument {

@@ -1,8 +1,9 @@
-import { ArnFormat, RemovalPolicy, Stack, Tags, Validations } from 'aws-cdk-lib';
+import { ArnFormat, RemovalPolicy, Stack, Tags, Token, Validations } from 'aws-cdk-lib';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { DeploymentSecret } from '../lambdas/contract/deployment.ts';
+import { KeyturnError } from '../lambdas/contract/errors.ts';
 import type { Window } from '../lambdas/contract/schedule.ts';
 import type { SecretAccess } from './access.ts';
 import type { RotationFunction } from './rotation-function.ts';
@@ -10,7 +11,11 @@ import type { RotationFunction } from './rotation-function.ts';
 export interface RotatedSecretProps {
   /** The secret's key in the deployment: the variable that the platform reads, for instance. */
   readonly key: string;
-  /** Created here, or imported by name or by full ARN. */
+  /**
+   * Created here, or imported by name or by full ARN. An ARN must be of the stack's account and Region, where
+   * the stack knows them: a rotation function cannot be elsewhere.
+   * @throws KeyturnError DeploymentInvalid otherwise.
+   */
   readonly source: DeploymentSecret['source'];
   /** Encrypts the values of a secret that is created here. An imported secret keeps its own key. */
   readonly encryptionKey: kms.IKey;
@@ -46,6 +51,7 @@ export class RotatedSecret extends Construct implements SecretAccess {
       this.keyArn = props.encryptionKey.keyArn;
     } else {
       const imported = props.source.import;
+      if ('arn' in imported) refuseElsewhere(this, props.key, imported.arn);
       this.created = null;
       this.keyArn = imported.kmsKey ?? null;
       this.secretId = 'arn' in imported ? imported.arn : imported.name;
@@ -103,6 +109,21 @@ export class RotatedSecret extends Construct implements SecretAccess {
       resource: 'secret',
       resourceName: `${name}-??????`,
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+  }
+}
+
+function refuseElsewhere(scope: Construct, key: string, arn: string): void {
+  const [, , , region = '', account = ''] = arn.split(':');
+  const here = Stack.of(scope);
+  for (const [what, wanted, received] of [
+    ['Region', here.region, region],
+    ['account', here.account, account],
+  ] as const) {
+    if (Token.isUnresolved(wanted) || wanted === received) continue;
+    throw new KeyturnError({
+      code: 'DeploymentInvalid',
+      message: `secrets.${key}.source.import.arn must be of the stack's ${what} ${wanted}; received ${received}.`,
     });
   }
 }

@@ -8,6 +8,7 @@ import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { describe, expect, it, vi } from 'vitest';
 import { addChecks } from '../../lib/checks.ts';
 import { KeyturnStack } from '../../lib/keyturn-stack.ts';
+import { KeyturnPipeline } from '../../lib/pipeline.ts';
 import { example, newApp } from './synth.ts';
 
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
@@ -64,6 +65,16 @@ describe('a synth fails when', () => {
 
     expect([...report.matchAll(/Acknowledge with '(.*)'/g)].map(([, id]) => id)).toEqual(findings);
   });
+});
+
+it('a pipeline in a team’s stack of a known account and Region has no finding either', () => {
+  process.env.CDK_VALIDATION = 'true';
+  const app = newApp();
+  addChecks(app);
+  const stack = new Stack(app, 'Team', { env: { account: '111122223333', region: 'eu-west-1' } });
+  new KeyturnPipeline(stack, 'Keyturn', { deployment: example('exo') });
+
+  expect(thrownBy(() => app.synth())).toBe('nothing was thrown');
 });
 
 it('acknowledges these findings and no others, each with a reason', () => {

@@ -2,9 +2,12 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import { describe, expect, it, vi } from 'vitest';
-import { KeyturnPipeline } from '../../lib/index.ts';
-import { example, resolved, templatesOf } from './synth.ts';
+import { classIds } from '../../lambdas/classes/registry.ts';
+import { stages } from '../../lambdas/contract/plan.ts';
+import { KeyturnPipeline, RotatedSecret } from '../../lib/index.ts';
+import { example, newApp, resolved, templatesOf } from './synth.ts';
 import { Synthesised } from './template.ts';
 
 // The resources do not depend on the code; bundling it would take most of this file's time.
@@ -244,4 +247,46 @@ it('a team’s own stack holds a pipeline, without any feature flag of ours', ()
   expect([...pipeline.stageFunctions.keys()]).toEqual(['settle', 'redeploy', 'prove', 'complete', 'stall']);
   expect([...pipeline.rolloutMachines.keys()]).toEqual(['redeploy-and-prove']);
   expect(template.all('AWS::SecretsManager::RotationSchedule')).toHaveLength(2);
+});
+
+it.each([
+  ['us-east-1', '111122223333', 'Region us-east-1; received eu-west-1.'],
+  ['eu-west-1', '444455556666', 'account 444455556666; received 111122223333.'],
+])('an imported ARN of another place than %s %s is refused', (region, account, ending) => {
+  const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/jwt-AbCdEf';
+  const stack = new Stack(newApp(), 'Team', { env: { region, account } });
+  const encryptionKey = new kms.Key(stack, 'Key');
+  expect(
+    () =>
+      new RotatedSecret(stack, 'Secret', { key: 'JWT_SECRET', source: { import: { arn } }, encryptionKey }),
+  ).toThrow(`secrets.JWT_SECRET.source.import.arn must be of the stack's ${ending}`);
+});
+
+it('a deployment of more secrets than a role can hold is refused before it is deployed', () => {
+  const secretsOf = (count: number) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [
+        `TOKEN_${index}`,
+        {
+          class: 'opaque-token',
+          options: { variable: `TOKEN_${index}`, format: { encoding: 'hex', bytes: 32 } },
+          source: { create: { name: `team/token-number-${index}` } },
+          consumers: [],
+        },
+      ]),
+    );
+  const many = (count: number) =>
+    resolved({ name: 'many', platform: 'exo', secrets: secretsOf(count), consumers: {} });
+
+  expect(() => templatesOf(many(40))).not.toThrow();
+  expect(() => templatesOf(many(60))).toThrow(
+    /^The role of keyturn-many-opaque-token must have policies of at most 10240 characters; the secrets and consumers of this deployment make about [0-9]+\.$/,
+  );
+});
+
+it('every name of a function fits into 64 characters, and no two are the same', () => {
+  const parts = [...classIds, ...Object.keys(stages), 'start'];
+  expect(new Set(parts).size).toBe(parts.length);
+  const longestDeployment = 'a'.repeat(31);
+  expect(parts.filter((part) => `keyturn-${longestDeployment}-${part}`.length > 64)).toEqual([]);
 });

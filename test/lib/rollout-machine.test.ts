@@ -40,8 +40,10 @@ describe.each(planIds)('the state machine of %s', (id) => {
   });
 
   it('has no state that the plan has not', () => {
-    expect(Object.keys(states)).toHaveLength(plan.stages.length + 3);
-    expect(Object.keys(states)).toEqual(expect.arrayContaining([plan.otherwise, 'done', 'stopped']));
+    expect(Object.keys(states)).toHaveLength(plan.stages.length + 4);
+    expect(Object.keys(states)).toEqual(
+      expect.arrayContaining([plan.otherwise, 'done', 'stopped', 'superseded']),
+    );
   });
 
   it.each(Object.entries(states).filter(([, state]) => object(state).Type === 'Task'))(
@@ -67,9 +69,11 @@ describe.each(planIds)('the state machine of %s', (id) => {
   it('leads from every stage that cannot go on to the other end, with the failure beside the state', () => {
     for (const stage of plan.stages) {
       expect(object(states[stage]).Catch).toEqual([
+        { ErrorEquals: [plan.superseded], ResultPath: '$.failure', Next: 'superseded' },
         { ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: plan.otherwise },
       ]);
     }
+    expect(states.superseded).toMatchObject({ Type: 'Succeed' });
     expect(states[plan.otherwise]).toMatchObject({ Next: 'stopped' });
     expect(states[plan.otherwise]).not.toHaveProperty('Catch');
     expect(states.stopped).toMatchObject({ Type: 'Fail', Error: 'RolloutStopped' });
@@ -103,6 +107,7 @@ it('redeploy-and-prove, state by state', () => {
     ['prove', 'complete'],
     ['complete', 'done'],
     ['done', null],
+    ['superseded', null],
     ['stall', 'stopped'],
     ['stopped', null],
   ]);
@@ -131,7 +136,7 @@ it('a role invokes the functions of its plan and nothing else', () => {
             {
               Action: 'lambda:InvokeFunction',
               Effect: 'Allow',
-              Resource: ['settle', 'redeploy', 'prove', 'complete', 'stall'].map(functionArn),
+              Resource: ['complete', 'prove', 'redeploy', 'settle', 'stall'].map(functionArn),
             },
           ],
         },
