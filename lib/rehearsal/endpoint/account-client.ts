@@ -2,7 +2,7 @@
 
 import type { LogLine } from './account.ts';
 import type { CallFault } from './call-faults.ts';
-import type { CallCount } from './call-log.ts';
+import type { CallCount, CallRecord } from './call-log.ts';
 import type { Leak } from './canaries.ts';
 import type { ControlName } from './control.ts';
 import type { ServiceDefinition } from './ecs-spec.ts';
@@ -76,6 +76,7 @@ export function accountClient(url: string) {
     executions: () => ask<ExecutionSummary[]>('executions'),
     history: (execution: string) => ask<HistoryEvent[]>('history', { execution }),
     calls: () => ask<CallCount[]>('calls'),
+    callRecords: (from = 0) => ask<Items<CallRecord>>('call-records', { from }),
     clearCalls: () => tell('clear-calls'),
     leaks: () => ask<{ leaks: Leak[]; watched: number }>('leaks'),
     watch: (value: string, label: string) => tell('watch', { value, label }),

@@ -51,6 +51,7 @@ const operations = {
     return plane.states.executions().find(({ options }) => options.arn === executionArn)?.history ?? [];
   },
   calls: ({ calls }) => calls.counts(),
+  'call-records': ({ calls }, input) => since(calls.records, input),
   'clear-calls': ({ calls }) => calls.clear(),
   leaks: ({ leaks, canaries }) => ({ leaks: leaks(), watched: canaries.size }),
   watch: ({ canaries }, input) => canaries.watch(needed(input, 'value'), needed(input, 'label')),
