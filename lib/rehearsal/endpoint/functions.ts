@@ -71,7 +71,6 @@ interface Running {
   readonly idle: FunctionWorker[];
   readonly busy: Set<FunctionWorker>;
   readonly waiting: (() => void)[];
-  generation: number;
 }
 
 export class Functions implements Invoker {
@@ -104,7 +103,7 @@ export class Functions implements Invoker {
     if (taken !== undefined)
       throw new Error(`${spec.name}: environment variable ${taken} is reserved by Lambda`);
     const accessKeyId = `ASIAFUNCTION${String(this.#functions.size + 1).padStart(8, '0')}`;
-    const none = { idle: [], busy: new Set<FunctionWorker>(), waiting: [], generation: 0 };
+    const none = { idle: [], busy: new Set<FunctionWorker>(), waiting: [] };
     this.#functions.set(spec.arn, { spec, accessKeyId, ...none });
   }
 
@@ -153,10 +152,10 @@ export class Functions implements Invoker {
     }
     const started = performance.now();
     const requestId = randomUUID();
-    const { worker, coldStart, generation } = await this.#take(running);
+    const { worker, coldStart } = await this.#take(running);
     const { timeoutSeconds } = running.spec;
     const result = await worker.invoke({ event, requestId, functionArn: running.spec.arn, timeoutSeconds });
-    this.#giveBack(running, worker, generation);
+    this.#giveBack(running, worker);
     this.invocations.push({
       functionArn: running.spec.arn,
       requestId,
@@ -171,7 +170,6 @@ export class Functions implements Invoker {
   recycle(functionArn: string): void {
     const running = this.#functions.get(unqualified(functionArn));
     if (running === undefined) return;
-    running.generation += 1;
     for (const worker of [...running.idle.splice(0), ...running.busy]) worker.kill();
   }
 
@@ -182,7 +180,7 @@ export class Functions implements Invoker {
     await Promise.all(this.#ended);
   }
 
-  async #take(running: Running): Promise<{ worker: FunctionWorker; coldStart: boolean; generation: number }> {
+  async #take(running: Running): Promise<{ worker: FunctionWorker; coldStart: boolean }> {
     const limit = this.#options.concurrency ?? 10;
     while (running.idle.length === 0 && running.busy.size >= limit) {
       await new Promise<void>((resolve) => running.waiting.push(resolve));
@@ -190,12 +188,12 @@ export class Functions implements Invoker {
     const warm = running.idle.pop();
     const worker = warm ?? this.#start(running);
     running.busy.add(worker);
-    return { worker, coldStart: warm === undefined, generation: running.generation };
+    return { worker, coldStart: warm === undefined };
   }
 
-  #giveBack(running: Running, worker: FunctionWorker, generation: number): void {
+  #giveBack(running: Running, worker: FunctionWorker): void {
     running.busy.delete(worker);
-    if (!worker.dead && generation === running.generation) running.idle.push(worker);
+    if (!worker.dead) running.idle.push(worker);
     running.waiting.shift()?.();
   }
 
