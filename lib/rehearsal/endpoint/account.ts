@@ -44,6 +44,8 @@ export interface AccountOptions {
   readonly secretsManagerOptions?: Partial<SecretsManagerOptions>;
   /** Members of documents that are no secrets (a key's id or version). */
   readonly publicMembers?: readonly string[];
+  /** What functions get beyond Lambda and the template (NODE_EXTRA_CA_CERTS). Default: nothing. */
+  readonly machineEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** One line that a function or a task printed. */
@@ -91,7 +93,11 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
   };
 
   let url = '';
-  const functions = new Functions({ endpoint: () => url, onLog });
+  const functions = new Functions({
+    endpoint: () => url,
+    onLog,
+    machineEnvironment: options.machineEnvironment ?? {},
+  });
   const topics = new Destinations('sns', () => clock.now());
   const queues = new Destinations('sqs', () => clock.now());
   const iam = new Iam(accessResolvers((secretId) => indexed.find(secretId)));

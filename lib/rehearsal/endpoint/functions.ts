@@ -56,6 +56,11 @@ export interface FunctionsOptions {
   readonly onLog: (functionArn: string, line: string) => void;
   /** Processes per function that may run at once. Default 10. */
   readonly concurrency?: number;
+  /**
+   * What the machine needs beyond Lambda and the template, such as NODE_EXTRA_CA_CERTS for a target whose
+   * certificate is the rehearsal's own. Default: nothing.
+   */
+  readonly machineEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** Variables that a template may not set. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html */
@@ -201,7 +206,11 @@ export class Functions implements Invoker {
     const { spec } = running;
     const worker = new FunctionWorker({
       codeDirectory: spec.codeDirectory,
-      environment: { ...spec.environment, ...this.#lambdaEnvironment(running) },
+      environment: {
+        ...this.#options.machineEnvironment,
+        ...spec.environment,
+        ...this.#lambdaEnvironment(running),
+      },
       onLine: (line) => this.#options.onLog(spec.arn, line),
     });
     this.#ended.push(worker.gone());
