@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto';
 import type { FunctionResult } from './function-worker.ts';
 import { FunctionWorker } from './function-worker.ts';
 import { glob } from './glob.ts';
+import { InvocationFaults } from './invocation-faults.ts';
 import type { Caller, Invoker, Json } from './service.ts';
 import { account, region } from './service.ts';
 
@@ -80,6 +81,7 @@ interface Running {
 
 export class Functions implements Invoker {
   readonly invocations: InvocationRecord[] = [];
+  readonly faults = new InvocationFaults();
   readonly #options: FunctionsOptions;
   readonly #functions = new Map<string, Running>();
   readonly #permissions: Permission[] = [];
@@ -155,6 +157,10 @@ export class Functions implements Invoker {
       const errorMessage = `Function not found: ${functionArn}`;
       return { ok: false, errorType: 'Lambda.ResourceNotFoundException', errorMessage, trace: [] };
     }
+    return this.faults.apply(running.spec.name, event, () => this.#run(running, event));
+  }
+
+  async #run(running: Running, event: Json): Promise<FunctionResult> {
     const started = performance.now();
     const requestId = randomUUID();
     const { worker, coldStart } = await this.#take(running);
