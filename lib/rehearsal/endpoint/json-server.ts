@@ -168,6 +168,7 @@ function identify(
 
 async function answerTo(options: JsonServerOptions, call: Call, body: string): Promise<Answer> {
   const { service, operation, caller } = call;
+  let losesAnswer = false;
   try {
     const input = parsed(body);
     const interception = await options.intercept?.(service.signingName, operation, input, caller);
@@ -175,16 +176,14 @@ async function answerTo(options: JsonServerOptions, call: Call, body: string): P
       if (interception.failBefore === 'reset') return null;
       throw interception.failBefore;
     }
+    losesAnswer = typeof interception === 'object';
     options.authorise?.(caller, service.signingName, operation, input);
-    const loses = typeof interception === 'object';
-    const output = await service.handle(operation, input, caller).catch((error: unknown) => {
-      // An error is an answer as well, and gets lost like one.
-      if (loses && error instanceof AwsError) return null;
-      throw error;
-    });
-    return loses || output === null ? null : { status: 200, body: output };
+    const output = await service.handle(operation, input, caller);
+    return losesAnswer ? null : { status: 200, body: output };
   } catch (error) {
-    return refused(options, error);
+    // A refusal is an answer as well, and gets lost like one.
+    const answer = refused(options, error);
+    return losesAnswer ? null : answer;
   }
 }
 

@@ -177,7 +177,7 @@ describe('label moves', () => {
     const move = { SecretId: name, VersionStage: 'mine', MoveToVersionId: ids.A };
     const { $metadata, ...answer } = await client().send(new UpdateSecretVersionStageCommand(move));
     expect($metadata.httpStatusCode).toBe(200);
-    expect(Object.keys(answer).sort()).toEqual(['ARN', 'Name']);
+    expect(new Set(Object.keys(answer))).toEqual(new Set(['ARN', 'Name']));
   });
 
   test('[V 2.1] CreateSecret without a value: no VersionId, no version, no VersionIdsToStages', async () => {
@@ -391,11 +391,11 @@ describe('limits and what is listed', () => {
 
   test('[D 2.4] beyond a hundred versions the oldest unlabelled ones go, if they are older than a day', async () => {
     const name = world.name();
-    const ids = await play(name, [
-      'create A',
-      'add keep >A',
-      ...Array.from({ length: 99 }, (_, i) => `put P${i}`),
-    ]);
+    const ids = await play(name, ['create A', 'add keep >A', 'put B']);
+    // Without HTTP, only to be quick.
+    const write = () =>
+      world.call('PutSecretValue', { SecretId: name, ClientRequestToken: token(), SecretString: 'x' });
+    for (let count = 3; count <= 100; count += 1) await write();
     expect((await refusal(play(name, ['put X']))).code).toBe('LimitExceededException');
     await world.clock.advance(86_400_001);
     world.events.length = 0;
@@ -403,7 +403,7 @@ describe('limits and what is listed', () => {
     const left = world.secrets.snapshot(name)?.map((version) => version.id) ?? [];
     expect(left).toHaveLength(100);
     expect(left).toContain(ids.A);
-    expect(left).not.toContain(ids.P0);
+    expect(left).not.toContain(ids.B);
     expect(world.eventNames).toEqual(['label AWSCURRENT', 'SecretVersionDeletion']);
   });
 });

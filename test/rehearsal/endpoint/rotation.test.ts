@@ -34,7 +34,7 @@ const pendingText = {
 };
 
 describe('a rotation that works', () => {
-  test('answers first and runs the steps afterwards', async () => {
+  test('[V 1.2, point 2] answers first and runs the steps afterwards', async () => {
     const id = token();
     const answer = await world.call('RotateSecret', {
       SecretId: name,
@@ -53,7 +53,7 @@ describe('a rotation that works', () => {
     ]);
   });
 
-  test('gives every step the full ARN, the same token and a RotationToken of its own', async () => {
+  test('[D/O 1.4, point 2] gives every step the full ARN, the same token and a RotationToken of its own', async () => {
     const id = await rotate();
     await world.clock.advance(0);
     const { ARN } = await describeSecret();
@@ -65,7 +65,7 @@ describe('a rotation that works', () => {
     for (const each of rotationTokens) expect(each).toMatch(/^[a-zA-Z0-9-]{36,256}$/);
   });
 
-  test('opens a pending version without a value: described, not listed, not readable', async () => {
+  test('[V 1.3, point 3] opens a pending version without a value: described, not listed, not readable', async () => {
     const seen: unknown[] = [];
     world.handler = async ({ SecretId, ClientRequestToken }) => {
       const described = await describeSecret();
@@ -92,7 +92,7 @@ describe('a rotation that works', () => {
     ]);
   });
 
-  test('ends with the new version current, the old one previous and no pending label', async () => {
+  test('[V 1.7] ends with the new version current, the old one previous and no pending label', async () => {
     const id = await rotate({ RotationRules: { AutomaticallyAfterDays: 1 } });
     await world.clock.advance(0);
     expect(world.labels(name)).toEqual({ AWSCURRENT: id, AWSPREVIOUS: first });
@@ -117,7 +117,7 @@ describe('a rotation that works', () => {
     expect(world.secrets.runs.map((run) => run.status)).toEqual(['succeeded']);
   });
 
-  test('a second call needs no argument, and afterwards the oldest version is described no more', async () => {
+  test('[V 1.1, 1.7] a second call needs no argument, and afterwards the oldest version is described no more', async () => {
     const second = await rotate();
     await world.clock.advance(0);
     const third = token();
@@ -128,7 +128,7 @@ describe('a rotation that works', () => {
     expect(world.secrets.snapshot(name)?.map((version) => version.id)).toEqual([first, second, third]);
   });
 
-  test('puts RotationStarted, the label event of AWSCURRENT, RotationSucceeded', async () => {
+  test('[D/O 5.1, 5.2, point 11] puts RotationStarted, the label event of AWSCURRENT, RotationSucceeded', async () => {
     const id = await rotate();
     await world.clock.advance(0);
     expect(world.eventNames).toEqual(['RotationStarted', 'label AWSCURRENT', 'RotationSucceeded']);
@@ -158,7 +158,7 @@ describe('a rotation that works', () => {
     });
   });
 
-  test('keeps AWSPENDING beside AWSCURRENT for the configured delay, or for ever', async () => {
+  test('[O 1.7, point 6] keeps AWSPENDING beside AWSCURRENT for the configured delay, or for ever', async () => {
     world.secrets.options.pendingRemovalDelay = 2_000;
     const id = await rotate();
     await world.clock.advance(1_999);
@@ -175,7 +175,7 @@ describe('a rotation that works', () => {
     expect(world.labels(name).AWSCURRENT).toBe(next);
   });
 
-  test('a function that removes AWSPENDING itself after the move is accepted', async () => {
+  test('[V 1.7] a function that removes AWSPENDING itself after the move is accepted', async () => {
     const usual = rotationFunction(world);
     world.handler = async (event) => {
       await usual(event);
@@ -213,7 +213,7 @@ describe('a rotation that fails', () => {
   };
 
   test.each(['createSecret', 'setSecret', 'testSecret', 'finishSecret'])(
-    'in %s: keeps AWSPENDING and AWSCURRENT, sets no date, says which step',
+    '[D 1.5, point 5] in %s: keeps AWSPENDING and AWSCURRENT, sets no date, says which step',
     async (step) => {
       failing(step);
       const id = await rotate();
@@ -228,7 +228,7 @@ describe('a rotation that fails', () => {
     },
   );
 
-  test('runs all four steps again with the same token after each delay, then keeps the first value', async () => {
+  test('[D 1.5, point 5] runs all four steps again with the same token after each delay, then keeps the first value', async () => {
     world.secrets.options.retryDelays = [1_000, 2_000];
     failing('testSecret', 2);
     const id = await rotate();
@@ -254,20 +254,54 @@ describe('a rotation that fails', () => {
       'a change of the schedule only',
       { RotateImmediately: false, RotationRules: { AutomaticallyAfterDays: 9 } },
     ],
-  ])('refuses %s while AWSPENDING is on a version that is not current', async (_what, input) => {
-    failing('setSecret');
-    await rotate();
-    await world.clock.advance(0);
-    expect(await refusal(rotate(input))).toEqual(pendingText);
-    expect((await describeSecret()).RotationRules).toBeUndefined();
-  });
+  ])(
+    '[O 1.5, point 5] refuses %s while AWSPENDING is on a version that is not current',
+    async (_what, input) => {
+      failing('setSecret');
+      await rotate();
+      await world.clock.advance(0);
+      expect(await refusal(rotate(input))).toEqual(pendingText);
+      expect((await describeSecret()).RotationRules).toBeUndefined();
+    },
+  );
 
-  test('refuses a second call while the first run is healthy', async () => {
+  test('[I 1.5] refuses a second call while the first run is healthy', async () => {
     await rotate();
     expect(await refusal(rotate())).toEqual(pendingText);
   });
 
-  test('rests after the last delay until the next window, and then takes the same token', async () => {
+  test('refuses a call between the label move and the end of finishSecret', async () => {
+    const works = rotationFunction(world);
+    const refusals: unknown[] = [];
+    world.handler = async (event) => {
+      await works(event);
+      if (event.Step === 'finishSecret') refusals.push(await refusal(rotate()));
+      return null;
+    };
+    await rotate();
+    await world.clock.advance(0);
+    expect(refusals).toEqual([pendingText]);
+  });
+
+  test('counts the delays anew in every window', async () => {
+    world.secrets.options.retryDelays = [60_000];
+    failing('createSecret');
+    await rotate({ RotationRules: { ScheduleExpression: 'cron(0 3 * * ? *)' } });
+    await world.clock.advance(3 * 3_600_000 + 60_000);
+    expect(world.secrets.runs[0]?.attempts).toHaveLength(4);
+  });
+
+  test('a change within the window does not open the window again', async () => {
+    world.secrets.options.retryDelays = [];
+    failing('createSecret');
+    await rotate({ RotateImmediately: false, RotationRules: { ScheduleExpression: 'cron(0 3 * * ? *)' } });
+    await world.clock.advance(4 * 3_600_000);
+    await world.call('TagResource', { SecretId: name, Tags: [{ Key: 'a', Value: 'b' }] });
+    await world.clock.advance(3_600_000);
+    expect(world.secrets.runs.at(-1)?.attempts).toHaveLength(1);
+  });
+
+  test('[O 1.5, point 5] rests after the last delay until the next window, and then takes the same token', async () => {
     world.secrets.options.retryDelays = [];
     failing('setSecret', 1);
     const id = await rotate({ RotationRules: { ScheduleExpression: 'cron(0 3 * * ? *)', Duration: '2h' } });
@@ -277,7 +311,7 @@ describe('a rotation that fails', () => {
     expect(world.labels(name)).toEqual({ AWSCURRENT: id, AWSPREVIOUS: first });
   });
 
-  test('NextRotationDate stays in the past while no attempt succeeds', async () => {
+  test('[D 1.5] NextRotationDate stays in the past while no attempt succeeds', async () => {
     world.secrets.options.retryDelays = [];
     failing('setSecret');
     await rotate({ RotationRules: { ScheduleExpression: 'rate(1 day)' } });
@@ -304,7 +338,7 @@ describe('a rotation that fails', () => {
     expect(world.eventNames).toEqual(['RotationStarted', 'RotationFailed']);
   });
 
-  test('AWSPENDING taken away by hand ends the run and clears the way for another', async () => {
+  test('[D 1.8] AWSPENDING taken away by hand ends the run and clears the way for another', async () => {
     failing('setSecret', 1);
     const id = await rotate();
     await world.clock.advance(0);
@@ -320,8 +354,19 @@ describe('a rotation that fails', () => {
   });
 });
 
+describe('AWSPENDING that stayed beside AWSCURRENT', () => {
+  test('[D 1.5] is unfinished business once AWSCURRENT is moved back, and refuses the next rotation', async () => {
+    world.secrets.options.pendingRemovalDelay = 'never';
+    const id = await rotate();
+    await world.clock.advance(0);
+    await promote(world, name, first, callers.OPERATOR);
+    expect(world.labels(name)).toEqual({ AWSCURRENT: first, AWSPENDING: id, AWSPREVIOUS: id });
+    expect(await refusal(rotate())).toEqual(pendingText);
+  });
+});
+
 describe('who wrote the pending value', () => {
-  test('another identity without RotationToken fails the run', async () => {
+  test('[D 1.4, point 7] another identity without RotationToken fails the run', async () => {
     world.handler = async ({ SecretId, ClientRequestToken }) => {
       const input = { SecretId, ClientRequestToken, SecretString: 'x', VersionStages: ['AWSPENDING'] };
       await world.call('PutSecretValue', input, callers.ASSUMED);
@@ -336,7 +381,7 @@ describe('who wrote the pending value', () => {
     expect(world.invocations).toHaveLength(1);
   });
 
-  test('another identity with RotationToken is accepted', async () => {
+  test('[D 1.4, point 7] another identity with RotationToken is accepted', async () => {
     world.handler = rotationFunction(world, callers.ASSUMED);
     const id = await rotate();
     await world.clock.advance(0);
@@ -360,7 +405,7 @@ describe('who wrote the pending value', () => {
 });
 
 describe('RotateImmediately=false', () => {
-  test('runs only testSecret, on a new version with a copy of the current value, and removes it', async () => {
+  test('[V 1.6, point 4] runs only testSecret, on a new version with a copy of the current value, and removes it', async () => {
     const seen: unknown[] = [];
     world.handler = async ({ Step, SecretId, ClientRequestToken }) => {
       const pending = { SecretId, VersionId: ClientRequestToken, VersionStage: 'AWSPENDING' };
@@ -379,7 +424,7 @@ describe('RotateImmediately=false', () => {
     expect(described).not.toHaveProperty('LastRotatedDate');
   });
 
-  test('a failed test is reported, leaves nothing behind and is not repeated', async () => {
+  test('[D 1.6, point 4] a failed test is reported, leaves nothing behind and is not repeated', async () => {
     world.handler = async () => {
       throw new Error('no');
     };
@@ -426,7 +471,7 @@ describe('a hand on AWSCURRENT during a run', () => {
     return id;
   };
 
-  test('PutSecretValue abandons the rotation: no AWSPENDING, RotationAbandoned, no repetition', async () => {
+  test('[D 1.8, point 8] PutSecretValue abandons the rotation: no AWSPENDING, RotationAbandoned, no repetition', async () => {
     const id = await stuck();
     const manual = token();
     await world.call('PutSecretValue', {
@@ -442,7 +487,7 @@ describe('a hand on AWSCURRENT during a run', () => {
     expect(world.secrets.snapshot(name)?.map((version) => version.id)).toContain(id);
   });
 
-  test('so does UpdateSecret, and UpdateSecretVersionStage to another version', async () => {
+  test('[D 1.8, point 8] so does UpdateSecret, and UpdateSecretVersionStage to another version', async () => {
     await stuck();
     await world.call('UpdateSecret', {
       SecretId: name,
@@ -469,7 +514,7 @@ describe('a hand on AWSCURRENT during a run', () => {
 });
 
 describe('CancelRotateSecret', () => {
-  test('turns rotation off, keeps settings and AWSPENDING, names the half-made version', async () => {
+  test('[D 1.8] turns rotation off, keeps settings and AWSPENDING, names the half-made version', async () => {
     world.handler = async () => {
       throw new Error('no');
     };
@@ -510,7 +555,7 @@ describe('CancelRotateSecret', () => {
 });
 
 describe('events and reads that are not perfect', () => {
-  test('events come twice or not at all, by option', async () => {
+  test('[point 12] events come twice or not at all, by option', async () => {
     world.secrets.options.eventFaults = {
       drop: (event) => event.detail.eventName === 'RotationSucceeded',
       duplicate: (event) => event['detail-type'] === 'Secret Label Updated',
@@ -520,7 +565,7 @@ describe('events and reads that are not perfect', () => {
     expect(world.eventNames).toEqual(['RotationStarted', 'label AWSCURRENT', 'label AWSCURRENT']);
   });
 
-  test('GetSecretValue and DescribeSecret stay behind by the read lag', async () => {
+  test('[D 2.5, point 9] GetSecretValue and DescribeSecret stay behind by the read lag', async () => {
     await world.clock.advance(1_000);
     world.secrets.options.readLag = 500;
     const id = token();
@@ -531,6 +576,10 @@ describe('events and reads that are not perfect', () => {
     expect((await describeSecret()).VersionIdsToStages).toEqual({ [first]: ['AWSCURRENT'] });
     await world.clock.advance(1);
     expect(await read()).toBe('new');
+    world.secrets.options.readLag = 86_400_000;
+    await world.clock.advance(1_000);
+    expect((await refusal(describeSecret())).code).toBe('ResourceNotFoundException');
+    world.secrets.options.readLag = 500;
     const late = world.name();
     await world.call('CreateSecret', { Name: late, ClientRequestToken: token(), SecretString: 'x' });
     expect((await refusal(world.call('DescribeSecret', { SecretId: late }))).code).toBe(

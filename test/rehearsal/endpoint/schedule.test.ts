@@ -209,6 +209,29 @@ describe('scheduled rotations', () => {
     expect(rotations()).toBe(1);
   });
 
+  test('a restored secret rotates again although its window closed while it was deleted', async () => {
+    await configure({ ScheduleExpression: 'cron(0 3 * * ? *)' });
+    await world.clock.advance(0);
+    await world.call('DeleteSecret', { SecretId: name });
+    await world.clock.advance(hours(48));
+    await world.call('RestoreSecret', { SecretId: name });
+    await world.clock.advance(hours(24));
+    expect(rotations()).toBe(1);
+  });
+
+  test('a window that opens on a full secret fails with an event and leaves the next one planned', async () => {
+    await configure({ ScheduleExpression: 'cron(0 3 * * ? *)' });
+    await world.clock.advance(0);
+    const write = () =>
+      world.call('PutSecretValue', { SecretId: name, ClientRequestToken: token(), SecretString: 'y' });
+    for (let count = 1; count < 100; count += 1) await write();
+    await world.clock.advance(hours(3));
+    expect(world.eventNames.at(-1)).toBe('RotationFailed');
+    expect(rotations()).toBe(0);
+    await world.clock.advance(hours(24));
+    expect(rotations()).toBe(1);
+  });
+
   test('CancelRotateSecret and DeleteSecret close the calendar, RestoreSecret opens it again', async () => {
     await configure({ AutomaticallyAfterDays: 1 });
     await world.clock.advance(0);

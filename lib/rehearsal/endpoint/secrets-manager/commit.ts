@@ -1,7 +1,7 @@
 /** The one way a secret changes: rules that hold whichever operation wrote. */
 import type { Core } from './core.ts';
 import { labelUpdated, serviceEvent } from './events.ts';
-import { current, detach, holderOf, pending, previous, type Versions } from './labels.ts';
+import { current, detachFrom, holderOf, pending, previous, type Versions } from './labels.ts';
 import type { Secret, Version } from './store.ts';
 import { limitExceeded } from './texts.ts';
 
@@ -19,7 +19,7 @@ const youngest = 86_400_000;
  */
 export function commit(core: Core, before: Secret | null, changed: Secret): Secret {
   const abandoned = overtaken(core, before, changed);
-  const versions = abandoned ? withoutPendingOf(changed.versions, abandoned.token) : changed.versions;
+  const versions = abandoned ? detachFrom(changed.versions, pending, abandoned.token) : changed.versions;
   const { kept, removed } = tidy(versions, core.clock.now());
   checkQuotas(kept);
 
@@ -46,10 +46,6 @@ function overtaken(core: Core, before: Secret | null, after: Secret) {
   const now = holderOf(after.versions, current);
   const moved = now !== null && now.id !== holderOf(before.versions, current)?.id;
   return moved && now.id !== run.token ? run : null;
-}
-
-function withoutPendingOf(versions: Versions, versionId: string): Versions {
-  return holderOf(versions, pending)?.id === versionId ? detach(versions, pending) : versions;
 }
 
 /**

@@ -5,6 +5,7 @@ import { commit } from './commit.ts';
 import type { Core, Operation } from './core.ts';
 import { countOf, flagOf, textOf } from './input.ts';
 import { seconds } from './reads.ts';
+import { nextWindow } from './schedule.ts';
 import type { Secret } from './store.ts';
 import { markedForDeletion, secretNotFound } from './texts.ts';
 
@@ -43,9 +44,18 @@ export const deleteSecret: Operation = (core, input, caller) => {
 /** RestoreSecret. For a secret that is not being deleted it changes nothing; what AWS says then is not established. */
 export const restoreSecret: Operation = (core, input, caller) => {
   const secret = existing(core, input, caller);
-  if (secret.deletionAt !== null) commit(core, secret, { ...secret, deletionAt: null });
+  if (secret.deletionAt !== null) {
+    commit(core, secret, { ...secret, deletionAt: null, rotation: reopened(secret, core.clock.now()) });
+  }
   return { ARN: secret.arn, Name: secret.name };
 };
+
+/** A window that closed while the secret was away does not come back; the next one does. */
+function reopened({ rotation }: Secret, now: number): Secret['rotation'] {
+  if (!rotation?.enabled || rotation.rules === null) return rotation;
+  if (rotation.next !== null && rotation.next.end > now) return rotation;
+  return { ...rotation, next: nextWindow(rotation.rules, now, now) };
+}
 
 /** A secret that was restored meanwhile, or deleted with another date, stays. */
 function purge(core: Core, marked: Secret): void {

@@ -31,6 +31,11 @@ export function detach(versions: Versions, label: string): Versions {
   return new Map(versions).set(holder.id, { ...holder, labels });
 }
 
+/** Takes a label from one version; when another has it, nothing happens. */
+export function detachFrom(versions: Versions, label: string, versionId: string): Versions {
+  return holderOf(versions, label)?.id === versionId ? detach(versions, label) : versions;
+}
+
 /**
  * Makes a version the current one. The version that was current becomes the previous one and keeps its other
  * labels; the version that was previous loses that label (validated: LocalStack's snapshots

@@ -36,7 +36,7 @@ export const rotateSecret: Operation = (core, input, caller) => {
   const next = rules === null ? null : firstWindow(core, secret, rules, immediately);
   const settings: RotationSettings = { enabled: true, functionArn, rules, next };
   const kind = immediately ? 'rotation' : 'test';
-  begin(core, { ...secret, rotation: settings }, token, functionArn, kind, 'request');
+  begin(core, { ...secret, rotation: settings }, { token, functionArn, kind, trigger: 'request' });
   return immediately || core.options.testRunAnswersVersionId ? { ...answer, VersionId: token } : answer;
 };
 

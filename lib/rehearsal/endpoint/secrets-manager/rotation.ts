@@ -3,11 +3,11 @@
  * returned; the whole of it again after a failure, with the same token (AWS user guide, rotation by Lambda
  * function). A test run is one invocation of testSecret on a copy of the current value.
  */
-
+import { AwsError } from '../service.ts';
 import { commit } from './commit.ts';
 import type { Core } from './core.ts';
 import { type ServiceEventName, serviceEvent } from './events.ts';
-import { attach, current, detach, holderOf, isUnfinished, pending, type Versions } from './labels.ts';
+import { attach, current, detachFrom, holderOf, isUnfinished, pending } from './labels.ts';
 import type { Attempt, RotationRun, Step, StepRecord } from './runs.ts';
 import { nextWindow, withDays } from './schedule.ts';
 import { keysOf, type Secret, type Version } from './store.ts';
@@ -23,31 +23,26 @@ const eventNames = {
   test: { started: 'TestRotationStarted', succeeded: 'TestRotationSucceeded', failed: 'TestRotationFailed' },
 } as const satisfies Record<RotationRun['kind'], Record<string, ServiceEventName>>;
 
+/** What decides a run before it starts. */
+export type RunRequest = Pick<RotationRun, 'token' | 'functionArn' | 'kind' | 'trigger'>;
+
 /**
  * Opens the pending version, stores the secret and starts the run in the background.
  *
  * @param secret with the rotation settings that shall be stored; they are stored even if the run fails later.
- * @param token a version id; of a version that exists only when that one is pending already.
+ * @param request its token names a new version, or the one that is pending already.
+ * @throws AwsError LimitExceededException, and then nothing is stored.
  */
-export function begin(
-  core: Core,
-  secret: Secret,
-  token: string,
-  functionArn: string,
-  kind: RotationRun['kind'],
-  trigger: RotationRun['trigger'],
-): void {
+export function begin(core: Core, secret: Secret, request: RunRequest): void {
+  const { token, kind } = request;
   const opened = secret.versions.get(token) ?? openedVersion(core, secret, token, kind);
   const versions = attach(new Map(secret.versions).set(token, opened), pending, token);
   commit(core, core.store.get(secret.arn), { ...secret, versions });
   const replaced = core.runs.openOf(secret.arn);
   if (replaced !== null) core.runs.close(replaced, 'failed');
   const run: RotationRun = {
+    ...request,
     secretArn: secret.arn,
-    token,
-    kind,
-    trigger,
-    functionArn,
     status: 'running',
     attempts: [],
     failures: 0,
@@ -75,7 +70,14 @@ export function openWindow(core: Core, secretArn: string): void {
   }
   // A pending version that no run of ours opened is taken up as it is.
   const unfinished = isUnfinished(secret.versions) ? holderOf(secret.versions, pending) : null;
-  begin(core, secret, unfinished?.id ?? core.random.uuid(), functionArn, 'rotation', 'schedule');
+  const token = unfinished?.id ?? core.random.uuid();
+  try {
+    begin(core, secret, { token, functionArn, kind: 'rotation', trigger: 'schedule' });
+  } catch (error) {
+    // Nobody called, so a refusal (too many versions) can only become an event.
+    if (!(error instanceof AwsError)) throw error;
+    core.emit(serviceEvent('RotationFailed', secretArn, token, now, error.message));
+  }
 }
 
 /**
@@ -208,12 +210,12 @@ function endRotation(core: Core, run: RotationRun): void {
   if (!secret) return;
   const now = core.clock.now();
   const delay = core.options.pendingRemovalDelay;
-  const versions = delay === 0 ? withoutPendingOf(secret.versions, run.token) : secret.versions;
+  const versions = delay === 0 ? detachFrom(secret.versions, pending, run.token) : secret.versions;
   commit(core, secret, { ...secret, versions, rotatedAt: now, rotation: afterSuccess(secret, now) });
   if (delay === 0 || delay === 'never') return;
   core.clock.after(delay, () => {
     const later = core.store.get(run.secretArn);
-    if (later) commit(core, later, { ...later, versions: withoutPendingOf(later.versions, run.token) });
+    if (later) commit(core, later, { ...later, versions: detachFrom(later.versions, pending, run.token) });
   });
 }
 
@@ -231,10 +233,6 @@ function endTest(core: Core, run: RotationRun, status: 'succeeded' | 'failed'): 
   const versions = new Map(secret.versions);
   versions.delete(run.token);
   commit(core, secret, { ...secret, versions });
-}
-
-function withoutPendingOf(versions: Versions, versionId: string): Versions {
-  return holderOf(versions, pending)?.id === versionId ? detach(versions, pending) : versions;
 }
 
 function announce(

@@ -98,10 +98,13 @@ export class Store {
   /** The same as reads see it, which is behind by the lag. */
   findLagging(secretId: string): Secret | null {
     const horizon = this.#clock.now() - this.#lag();
-    return this.#find(
-      secretId,
-      (states) => states.findLast((state) => state.since <= horizon)?.secret ?? null,
-    );
+    return this.#find(secretId, (states) => {
+      const shown = states.findLast((state) => state.since <= horizon);
+      if (shown !== undefined) return shown.secret;
+      // What was true before a lag was set is not kept; the oldest known state stands for it.
+      const oldest = states[0]?.secret ?? null;
+      return oldest !== null && oldest.createdAt <= horizon ? oldest : null;
+    });
   }
 
   put(secret: Secret): void {
