@@ -2,7 +2,7 @@
 
 import type { LogLine } from './account.ts';
 import type { CallFault } from './call-faults.ts';
-import type { CallCount } from './call-log.ts';
+import type { CallCount, CallRecord } from './call-log.ts';
 import type { Leak } from './canaries.ts';
 import type { ControlName } from './control.ts';
 import type { ServiceDefinition } from './ecs-spec.ts';
@@ -11,6 +11,7 @@ import type { ExecutionStatus } from './execution.ts';
 import type { HistoryEvent } from './execution-history.ts';
 import type { FunctionResult } from './function-worker.ts';
 import type { InvocationRecord } from './functions.ts';
+import type { InvocationFault } from './invocation-faults.ts';
 import type { Notification } from './messaging.ts';
 import type { RotationRun, Options as SecretsManagerOptions } from './secrets-manager/index.ts';
 import type { Json } from './service.ts';
@@ -76,6 +77,7 @@ export function accountClient(url: string) {
     executions: () => ask<ExecutionSummary[]>('executions'),
     history: (execution: string) => ask<HistoryEvent[]>('history', { execution }),
     calls: () => ask<CallCount[]>('calls'),
+    callRecords: (from = 0) => ask<Items<CallRecord>>('call-records', { from }),
     clearCalls: () => tell('clear-calls'),
     leaks: () => ask<{ leaks: Leak[]; watched: number }>('leaks'),
     watch: (value: string, label: string) => tell('watch', { value, label }),
@@ -84,6 +86,8 @@ export function accountClient(url: string) {
     advance: (milliseconds: number) => ask<{ now: number }>('advance', { milliseconds }),
     faultCall: (fault: CallFault) => tell('fault-call', fault),
     faultEvent: (fault: EventFault) => tell('fault-event', fault),
+    faultInvocation: (fault: InvocationFault) => tell('fault-invocation', fault),
+    /** Hits of call and invocation faults that are still to come: 0 proves that each struck. */
     pendingFaults: async () => (await ask<{ pending: number }>('pending-faults')).pending,
     clearFaults: () => tell('clear-faults'),
     secretsManagerOptions: (options: Partial<Omit<SecretsManagerOptions, 'eventFaults'>>) =>

@@ -44,6 +44,8 @@ export interface AccountOptions {
   readonly secretsManagerOptions?: Partial<SecretsManagerOptions>;
   /** Members of documents that are no secrets (a key's id or version). */
   readonly publicMembers?: readonly string[];
+  /** What functions get beyond Lambda and the template (NODE_EXTRA_CA_CERTS). Default: nothing. */
+  readonly machineEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** One line that a function or a task printed. */
@@ -91,7 +93,12 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
   };
 
   let url = '';
-  const functions = new Functions({ endpoint: () => url, onLog, ahead: () => clock.now() - Date.now() });
+  const functions = new Functions({
+    endpoint: () => url,
+    onLog,
+    ahead: () => clock.now() - Date.now(),
+    machineEnvironment: options.machineEnvironment ?? {},
+  });
   const topics = new Destinations('sns', () => clock.now());
   const queues = new Destinations('sqs', () => clock.now());
   const iam = new Iam(accessResolvers((secretId) => indexed.find(secretId)));
@@ -136,9 +143,10 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
     secretsManager: indexed,
     keys: new Map(),
   };
-  const calls = new CallLog(keep);
+  const calls = new CallLog(() => clock.now(), keep);
   const faults = new CallFaults((functionArn) => functions.recycle(functionArn));
   const exported: Record<string, Json> = {};
+  let searched = { values: 0, texts: 0 };
 
   const account: Account = {
     get url() {
@@ -161,7 +169,10 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
     },
     defineService: (definition) => ecs.defineService(definition),
     leaks() {
-      for (const { text, where } of texts) canaries.scan(text, where);
+      // A value may have been let out before it was known: with new values the old texts are searched again.
+      if (canaries.size > searched.values) searched = { values: canaries.size, texts: 0 };
+      for (const { text, where } of texts.slice(searched.texts)) canaries.scan(text, where);
+      searched.texts = texts.length;
       // What still runs has a history too, and what was sent to people is read by people.
       for (const {
         options: { name },
@@ -172,7 +183,8 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
       for (const { destinationArn, message } of [...topics.notifications, ...queues.notifications]) {
         canaries.scan(message, `message to ${destinationArn}`);
       }
-      return canaries.leaks;
+      // A member may have been declared public after its value was seen.
+      return canaries.leaks.filter(({ label }) => !publicMembers.has(label.split(' ').at(-1) ?? ''));
     },
     async stop() {
       events.stop();

@@ -4,13 +4,18 @@ import { lastPart } from './arn.ts';
 import { isObject, text } from './json-shape.ts';
 import type { Caller, Json } from './service.ts';
 
-export interface CallCount {
+export interface CallRecord {
+  /** Milliseconds since the epoch, in the endpoint's time. */
+  readonly at: number;
   readonly service: string;
   readonly operation: string;
   /** As the call named it; null for calls without one. */
   readonly secretId: string | null;
   /** The function's name, or `operator`. */
   readonly caller: string;
+}
+
+export interface CallCount extends Omit<CallRecord, 'at'> {
   readonly count: number;
 }
 
@@ -21,18 +26,20 @@ const carriesValue = {
 };
 
 export class CallLog {
-  readonly #counts = new Map<string, number>();
+  /** Every call in its order: the points at which a rehearsal can let a function crash. */
+  readonly records: CallRecord[] = [];
+  readonly #now: () => number;
   readonly #onText: (text: string, where: string) => void;
 
   /** @param onText gets each body that has no business to carry a value */
-  constructor(onText: (text: string, where: string) => void) {
+  constructor(now: () => number, onText: (text: string, where: string) => void) {
+    this.#now = now;
     this.#onText = onText;
   }
 
   request(body: string, service: string, operation: string, caller: Caller): void {
     const who = caller.functionArn === null ? 'operator' : lastPart(caller.functionArn);
-    const key = JSON.stringify([service, operation, secretIdIn(body), who]);
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+    this.records.push({ at: this.#now(), service, operation, secretId: secretIdIn(body), caller: who });
     if (!carriesValue.request.has(operation)) this.#onText(body, `request ${service}:${operation} by ${who}`);
   }
 
@@ -41,19 +48,16 @@ export class CallLog {
   }
 
   counts(): CallCount[] {
-    return [...this.#counts].map(([key, count]) => {
-      const [service, operation, secretId, caller] = JSON.parse(key) as [
-        string,
-        string,
-        string | null,
-        string,
-      ];
-      return { service, operation, secretId, caller, count };
-    });
+    const counts = new Map<string, CallCount>();
+    for (const { at: _, ...call } of this.records) {
+      const key = JSON.stringify(call);
+      counts.set(key, { ...call, count: (counts.get(key)?.count ?? 0) + 1 });
+    }
+    return [...counts.values()];
   }
 
   clear(): void {
-    this.#counts.clear();
+    this.records.length = 0;
   }
 }
 

@@ -9,6 +9,7 @@ import { arn } from './arn.ts';
 import type { CallFault } from './call-faults.ts';
 import type { ServiceDefinition } from './ecs-spec.ts';
 import type { EventFault } from './event-bridge.ts';
+import type { InvocationFault } from './invocation-faults.ts';
 import { isObject, number, text, texts } from './json-shape.ts';
 import type { Json, JsonObject } from './service.ts';
 
@@ -51,6 +52,7 @@ const operations = {
     return plane.states.executions().find(({ options }) => options.arn === executionArn)?.history ?? [];
   },
   calls: ({ calls }) => calls.counts(),
+  'call-records': ({ calls }, input) => since(calls.records, input),
   'clear-calls': ({ calls }) => calls.clear(),
   leaks: ({ leaks, canaries }) => ({ leaks: leaks(), watched: canaries.size }),
   watch: ({ canaries }, input) => canaries.watch(needed(input, 'value'), needed(input, 'label')),
@@ -64,10 +66,12 @@ const operations = {
   },
   'fault-call': ({ faults }, input) => faults.add(input as unknown as CallFault),
   'fault-event': ({ plane }, input) => plane.events.addFault(input as unknown as EventFault),
-  'pending-faults': ({ faults }) => ({ pending: faults.pending }),
+  'fault-invocation': ({ plane }, input) => plane.functions.faults.add(input as unknown as InvocationFault),
+  'pending-faults': ({ faults, plane }) => ({ pending: faults.pending + plane.functions.faults.pending }),
   'clear-faults': ({ faults, plane }) => {
     faults.clear();
     plane.events.clearFaults();
+    plane.functions.faults.clear();
   },
   'secrets-manager-options': ({ secretsManager }, input) => Object.assign(secretsManager.options, input),
   'fire-rule': ({ plane }, input) => plane.events.fire(needed(input, 'rule')),

@@ -24,6 +24,12 @@ export interface TaskOptions {
 /** How often the health path is asked, in milliseconds of the wall clock. */
 const healthPause = 25;
 
+/** Tasks that run: they must not outlive this process, whatever ends it. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export class EcsTask {
   readonly arn: string;
   readonly deploymentId: string;
@@ -108,11 +114,13 @@ export class EcsTask {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
+    running.add(child);
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => onLog(this.arn, line));
     }
     this.#exited = new Promise((resolve) => {
       const ended = (reason: string) => {
+        running.delete(child);
         const unasked = this.status === 'PENDING' || this.status === 'RUNNING';
         if (this.status !== 'STOPPING') this.#stopped(reason);
         resolve();

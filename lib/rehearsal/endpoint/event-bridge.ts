@@ -1,7 +1,7 @@
 /**
  * EventBridge: buses, rules, and delivery that may be late, doubled or lost when a rehearsal wants it so.
  *
- * Left out: archives, replays, API destinations, cross-account buses and cron() schedules (a rule is fired by hand).
+ * Left out: archives, replays, API destinations and cross-account buses.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -11,6 +11,7 @@ import { DeliveryFailure, deliveryAttempts } from './event-delivery.ts';
 import { targetPayload } from './event-input.ts';
 import { checkPattern, matchesPattern } from './event-pattern.ts';
 import { readEntries } from './put-events.ts';
+import { parseSchedule } from './schedule-expression.ts';
 import type { BusEvent, Emit, JsonObject, Service, WorldClock } from './service.ts';
 import { AwsError, account, region } from './service.ts';
 
@@ -20,7 +21,7 @@ export interface Rule {
   readonly busName: string;
   /** null: a schedule only. */
   readonly pattern: JsonObject | null;
-  /** `rate(15 minutes)` runs by the clock; `cron(…)` runs by `fire` only. */
+  /** `rate(15 minutes)` or `cron(0 8 * * ? *)`; null: by its pattern only. */
   readonly scheduleExpression: string | null;
   readonly targets: readonly EventTarget[];
 }
@@ -61,8 +62,6 @@ export interface EventBridgeOptions {
   readonly deliver: Deliver;
   readonly onEvent?: (record: EventRecord) => void;
 }
-
-const periods: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
 export class EventBridge implements Service {
   readonly signingName = 'events';
@@ -109,7 +108,7 @@ export class EventBridge implements Service {
     this.#faults.length = 0;
   }
 
-  /** Runs a scheduled rule now. @throws Error when no rule has that name or ARN. */
+  /** Runs a rule now, as its schedule would. @throws Error when no rule has that name or ARN. */
   fire(nameOrArn: string): void {
     const rule = this.rules().find(({ arn: id, name }) => id === nameOrArn || name === nameOrArn);
     if (rule === undefined) throw new Error(`there is no rule ${nameOrArn}`);
@@ -225,25 +224,28 @@ export class EventBridge implements Service {
     payload: string,
   ): Promise<DeliveryFailure | null> {
     try {
-      await this.#options.deliver(arnOfTarget, { ruleArn, roleArn: target.roleArn ?? null, payload });
+      const { roleArn = null, inRole = false } = target;
+      await this.#options.deliver(arnOfTarget, { ruleArn, roleArn, inRole, payload });
       return null;
     } catch (error) {
       return error instanceof DeliveryFailure ? error : new DeliveryFailure(String(error));
     }
   }
 
+  /** rate() is compressed like every pause; cron() names moments of the endpoint's clock and is not. */
   #schedule(rule: Rule, expression: string): void {
-    const [, count, unit = ''] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];
-    if (count === undefined) {
-      if (/^cron\(.+\)$/.test(expression)) return;
-      throw new Error(`rule ${rule.name}: ${expression} is neither rate() nor cron()`);
-    }
-    const period = (Number(count) * (periods[unit] ?? 0)) / this.#options.compression;
-    const next = () => {
-      this.fire(rule.arn);
-      this.#after(period, next);
+    const schedule = parseSchedule(expression);
+    const { clock, compression } = this.#options;
+    const plan = (): void => {
+      const now = clock.now();
+      const at = schedule.kind === 'rate' ? now + schedule.milliseconds / compression : schedule.next(now);
+      if (at === null) return;
+      this.#after(at - now, () => {
+        this.fire(rule.arn);
+        plan();
+      });
     };
-    this.#after(period, next);
+    plan();
   }
 
   #after(delay: number, action: () => void): void {

@@ -6,6 +6,8 @@ export interface EventTarget extends TargetInput {
   readonly arn: string;
   /** The role that EventBridge takes for a state machine or another bus. */
   readonly roleArn?: string;
+  /** The role decides, not the target's own policy: the way of EventBridge Scheduler. Default false. */
+  readonly inRole?: boolean;
   readonly deadLetterArn?: string;
   /** 0–185. */
   readonly maximumRetryAttempts?: number;
@@ -14,6 +16,8 @@ export interface EventTarget extends TargetInput {
 export interface DeliveryContext {
   readonly ruleArn: string;
   readonly roleArn: string | null;
+  /** As EventTarget.inRole. */
+  readonly inRole: boolean;
   /** JSON text. */
   readonly payload: string;
 }

@@ -24,11 +24,13 @@ const functionRetries = 2;
 
 /** Delivers to a target after asking what AWS asks: the function's permission, the topic's policy, the rule's role. */
 export function targetDelivery(reach: EventReach): Deliver {
-  return async (targetArn, { ruleArn, roleArn, payload }) => {
+  return async (targetArn, { ruleArn, roleArn, inRole, payload }) => {
     const service = targetArn.split(':')[2] ?? '';
-    const sender = { principal, sourceArn: ruleArn };
+    const sender = inRole ? null : { principal, sourceArn: ruleArn };
     try {
-      if (service === 'lambda') await toFunction(reach.functions, targetArn, ruleArn, payload);
+      if (inRole) requireRole(reach.iam, roleArn, service, targetArn);
+      if (service === 'lambda')
+        await toFunction(reach.functions, targetArn, inRole ? null : ruleArn, payload);
       else if (service === 'sns') reach.topics.send(targetArn, unquoted(payload), sender);
       else if (service === 'sqs') reach.queues.send(targetArn, payload, sender);
       else if (service === 'states') toStateMachine(reach, targetArn, roleArn, payload);
@@ -40,13 +42,26 @@ export function targetDelivery(reach: EventReach): Deliver {
   };
 }
 
+const actions: Readonly<Record<string, string>> = {
+  lambda: 'lambda:InvokeFunction',
+  sns: 'sns:Publish',
+  sqs: 'sqs:SendMessage',
+  states: 'states:StartExecution',
+};
+
+/** @throws AwsError when the role may not do what the target needs */
+function requireRole(iam: Iam, roleArn: string | null, service: string, targetArn: string): void {
+  const action = actions[service];
+  if (action !== undefined && roleArn !== null) iam.require(roleArn, action, targetArn);
+}
+
 async function toFunction(
   functions: Functions,
   functionArn: string,
-  ruleArn: string,
+  ruleArn: string | null,
   payload: string,
 ): Promise<void> {
-  if (!functions.permits(functionArn, principal, ruleArn)) {
+  if (ruleArn !== null && !functions.permits(functionArn, principal, ruleArn)) {
     throw new DeliveryFailure(`${principal} may not invoke ${functionArn} for ${ruleArn}`, 0);
   }
   const result = await functions.invoke(functionArn, JSON.parse(payload) as Json);

@@ -136,7 +136,14 @@ export class Execution {
     if (handed.kind === 'wait') {
       // Functions write timestamps by their own clocks, which are the machine's.
       const delay = waitMilliseconds(handed.duration, input, Date.now()) / this.options.compression;
-      await new Promise<void>((resolve) => this.#timers.add(this.options.clock.after(delay, resolve)));
+      await new Promise<void>((resolve) => {
+        const cancel = this.options.clock.after(delay, resolve);
+        // An execution that was stopped must let go of the interpreter, whose own timer would keep the process.
+        this.#timers.add(() => {
+          cancel();
+          resolve();
+        });
+      });
       return input;
     }
     const output = await this.options.runTask(stateName, handed.resource, input);

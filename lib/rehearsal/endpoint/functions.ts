@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto';
 import type { FunctionResult } from './function-worker.ts';
 import { FunctionWorker } from './function-worker.ts';
 import { glob } from './glob.ts';
+import { InvocationFaults } from './invocation-faults.ts';
 import type { Caller, Invoker, Json } from './service.ts';
 import { account, region } from './service.ts';
 
@@ -58,6 +59,11 @@ export interface FunctionsOptions {
   readonly ahead?: () => number;
   /** Processes per function that may run at once. Default 10. */
   readonly concurrency?: number;
+  /**
+   * What the machine needs beyond Lambda and the template, such as NODE_EXTRA_CA_CERTS for a target whose
+   * certificate is the rehearsal's own. Default: nothing.
+   */
+  readonly machineEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** Variables that a template may not set. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html */
@@ -73,11 +79,11 @@ interface Running {
   readonly idle: FunctionWorker[];
   readonly busy: Set<FunctionWorker>;
   readonly waiting: (() => void)[];
-  generation: number;
 }
 
 export class Functions implements Invoker {
   readonly invocations: InvocationRecord[] = [];
+  readonly faults = new InvocationFaults();
   readonly #options: FunctionsOptions;
   readonly #functions = new Map<string, Running>();
   readonly #permissions: Permission[] = [];
@@ -106,7 +112,7 @@ export class Functions implements Invoker {
     if (taken !== undefined)
       throw new Error(`${spec.name}: environment variable ${taken} is reserved by Lambda`);
     const accessKeyId = `ASIAFUNCTION${String(this.#functions.size + 1).padStart(8, '0')}`;
-    const none = { idle: [], busy: new Set<FunctionWorker>(), waiting: [], generation: 0 };
+    const none = { idle: [], busy: new Set<FunctionWorker>(), waiting: [] };
     this.#functions.set(spec.arn, { spec, accessKeyId, ...none });
   }
 
@@ -153,9 +159,13 @@ export class Functions implements Invoker {
       const errorMessage = `Function not found: ${functionArn}`;
       return { ok: false, errorType: 'Lambda.ResourceNotFoundException', errorMessage, trace: [] };
     }
+    return this.faults.apply(running.spec.name, event, () => this.#run(running, event));
+  }
+
+  async #run(running: Running, event: Json): Promise<FunctionResult> {
     const started = performance.now();
     const requestId = randomUUID();
-    const { worker, coldStart, generation } = await this.#take(running);
+    const { worker, coldStart } = await this.#take(running);
     const { timeoutSeconds } = running.spec;
     const ahead = this.#options.ahead?.() ?? 0;
     const result = await worker.invoke({
@@ -165,7 +175,7 @@ export class Functions implements Invoker {
       timeoutSeconds,
       ahead,
     });
-    this.#giveBack(running, worker, generation);
+    this.#giveBack(running, worker);
     this.invocations.push({
       functionArn: running.spec.arn,
       requestId,
@@ -180,7 +190,6 @@ export class Functions implements Invoker {
   recycle(functionArn: string): void {
     const running = this.#functions.get(unqualified(functionArn));
     if (running === undefined) return;
-    running.generation += 1;
     for (const worker of [...running.idle.splice(0), ...running.busy]) worker.kill();
   }
 
@@ -191,7 +200,7 @@ export class Functions implements Invoker {
     await Promise.all(this.#ended);
   }
 
-  async #take(running: Running): Promise<{ worker: FunctionWorker; coldStart: boolean; generation: number }> {
+  async #take(running: Running): Promise<{ worker: FunctionWorker; coldStart: boolean }> {
     const limit = this.#options.concurrency ?? 10;
     while (running.idle.length === 0 && running.busy.size >= limit) {
       await new Promise<void>((resolve) => running.waiting.push(resolve));
@@ -199,12 +208,12 @@ export class Functions implements Invoker {
     const warm = running.idle.pop();
     const worker = warm ?? this.#start(running);
     running.busy.add(worker);
-    return { worker, coldStart: warm === undefined, generation: running.generation };
+    return { worker, coldStart: warm === undefined };
   }
 
-  #giveBack(running: Running, worker: FunctionWorker, generation: number): void {
+  #giveBack(running: Running, worker: FunctionWorker): void {
     running.busy.delete(worker);
-    if (!worker.dead && generation === running.generation) running.idle.push(worker);
+    if (!worker.dead) running.idle.push(worker);
     running.waiting.shift()?.();
   }
 
@@ -212,7 +221,11 @@ export class Functions implements Invoker {
     const { spec } = running;
     const worker = new FunctionWorker({
       codeDirectory: spec.codeDirectory,
-      environment: { ...spec.environment, ...this.#lambdaEnvironment(running) },
+      environment: {
+        ...this.#options.machineEnvironment,
+        ...spec.environment,
+        ...this.#lambdaEnvironment(running),
+      },
       onLine: (line) => this.#options.onLog(spec.arn, line),
     });
     this.#ended.push(worker.gone());

@@ -56,10 +56,16 @@ export function prepareDefinition(json: string, compression: number, where: stri
 export const asDefinition = (definition: JsonObject): ConstructorParameters<typeof StateMachine>[0] =>
   definition as unknown as ConstructorParameters<typeof StateMachine>[0];
 
+/** The package compiles its schemas anew each time, which takes a quarter of a second. */
+const validated = new Set<string>();
+
 /** The package's own validation: unknown fields, unreachable states, paths that do not parse. */
 function validate(definition: JsonObject, where: string): void {
+  const json = JSON.stringify(definition);
+  if (validated.has(json)) return;
   try {
     void new StateMachine(asDefinition(definition), { validationOptions: { checkArn: false } });
+    validated.add(json);
   } catch (error) {
     throw new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`);
   }

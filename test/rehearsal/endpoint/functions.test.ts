@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Functions } from '../../../lib/rehearsal/endpoint/functions.ts';
+import type { InvocationFault } from '../../../lib/rehearsal/endpoint/invocation-faults.ts';
 
 const arn = 'arn:aws:lambda:eu-central-1:111122223333:function:probe';
 
@@ -112,13 +113,13 @@ describe('a function', () => {
 
   it('is killed at its time-out, and the next invocation starts a new process', async () => {
     const { functions } = await start(
-      'export const handler = async (e) => (e.hang ? await new Promise(() => setInterval(() => {}, 1e3)) : "fine");',
+      'let n = 0; export const handler = async (e) => (n++, e.hang ? await new Promise(() => setInterval(() => {}, 1e3)) : n);',
       { timeoutSeconds: 1 },
     );
     const result = await functions.invoke(arn, { hang: true });
     expect(result).toMatchObject({ ok: false, errorType: 'Sandbox.Timedout' });
     expect(result.ok ? '' : result.errorMessage).toMatch(/Error: Task timed out after 1\.00 seconds$/);
-    expect(await functions.invoke(arn, {})).toEqual({ ok: true, payload: 'fine' });
+    expect(await functions.invoke(arn, {})).toEqual({ ok: true, payload: 1 });
   });
 
   it('reports a crash as Runtime.ExitError', async () => {
@@ -164,6 +165,58 @@ describe('a function', () => {
     expect(() => spec && functions.define({ ...spec, environment: { BIG: 'x'.repeat(5000) } })).toThrow(
       /5003 bytes/,
     );
+  });
+});
+
+describe('a fault', () => {
+  const counting =
+    'let n = 0; export const handler = async ({ Step }) => { n++; console.log(Step + n); return n; };';
+  const table: [
+    sentence: string,
+    fault: Omit<InvocationFault, 'pattern'>,
+    results: unknown[],
+    runs: number,
+  ][] = [
+    ['refuses an invocation', { kind: 'refuse', after: 1 }, [1, 'Lambda.TooManyRequestsException', 2], 2],
+    [
+      'refuses with the error that it names',
+      { kind: 'refuse', errorType: 'Lambda.ServiceException' },
+      ['Lambda.ServiceException', 1, 2],
+      2,
+    ],
+    [
+      'loses the result of one that ran',
+      { kind: 'lose-result', times: 2 },
+      ['Sandbox.Timedout', 'Sandbox.Timedout', 3],
+      3,
+    ],
+    ['runs one twice', { kind: 'twice' }, [2, 3, 4], 4],
+    ['leaves other functions alone', { kind: 'refuse', functionName: 'other' }, [1, 2, 3], 3],
+  ];
+  for (const [sentence, fault, results, runs] of table) {
+    it(sentence, async () => {
+      const { functions, lines } = await start(counting);
+      functions.faults.add({ ...fault, pattern: { Step: ['createSecret'] } });
+      await functions.invoke(arn, { Step: 'x' });
+      const got: unknown[] = [];
+      for (const _ of results) {
+        const result = await functions.invoke(arn, { Step: 'createSecret' });
+        got.push(result.ok ? Number(result.payload) - 1 : result.errorType);
+      }
+      expect(got).toEqual(results);
+      await functions.stop();
+      expect(lines.filter((line) => line.startsWith('createSecret'))).toHaveLength(runs);
+    });
+  }
+
+  it('runs one beside itself, in two processes', async () => {
+    const { functions } = await start(
+      'export const handler = async () => { await new Promise((r) => setTimeout(r, 100)); return process.pid; };',
+    );
+    functions.faults.add({ kind: 'beside' });
+    await functions.invoke(arn, {});
+    expect(functions.invocations.map(({ coldStart }) => coldStart)).toEqual([true, true]);
+    expect(functions.faults.pending).toBe(0);
   });
 });
 

@@ -32,6 +32,33 @@ export const eventResources: Readonly<Record<string, Creator>> = {
     return { ref: busName === 'default' ? name : `${busName}|${name}`, attributes: { Arn: ruleArn } };
   },
 
+  // A schedule of the Scheduler is a rule without a pattern, whose target is called in its role.
+  'AWS::Scheduler::Schedule': (resource, { events }) => {
+    const { Name, GroupName, ScheduleExpression, ScheduleExpressionTimezone, State, Target } =
+      resource.properties;
+    const zone = text(ScheduleExpressionTimezone) ?? 'UTC';
+    if (zone !== 'UTC') throw new Error(`the rehearsal's schedules run in UTC, not in ${zone}`);
+    const name = physicalName(resource, Name, 64);
+    const scheduleArn = arn('scheduler', `schedule/${text(GroupName) ?? 'default'}/${name}`);
+    const target = targetOf(object(Target));
+    if (target.roleArn === undefined) throw new Error('Target.RoleArn is missing');
+    if (State !== 'DISABLED') {
+      events.createRule({
+        arn: scheduleArn,
+        name,
+        busName: 'default',
+        pattern: null,
+        scheduleExpression: required(text(ScheduleExpression), 'ScheduleExpression'),
+        targets: [{ ...target, inRole: true }],
+      });
+    }
+    return { ref: name, attributes: { Arn: scheduleArn } };
+  },
+
+  'AWS::Scheduler::ScheduleGroup': (resource) => ({
+    ref: physicalName(resource, resource.properties.Name, 64),
+  }),
+
   'AWS::SNS::Topic': (resource, { topics, keys }) => {
     const name = physicalName(resource, resource.properties.TopicName, 256);
     const topicArn = arn('sns', name);
