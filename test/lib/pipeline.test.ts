@@ -242,11 +242,11 @@ it('a team’s own stack holds a pipeline, without any feature flag of ours', ()
   const pipeline = new KeyturnPipeline(stack, 'Keyturn', { deployment: example('ocore') });
   const template = new Synthesised(app.synth().getStackByName('Team').template);
 
-  expect([...pipeline.secrets.keys()]).toEqual(['JWT_SECRET', 'HEALTH_CHECK_TOKEN']);
-  expect([...pipeline.rotationFunctions.keys()]).toEqual(['signing-key-cutover', 'opaque-token']);
+  expect([...pipeline.secrets.keys()]).toEqual(['JWT_SECRET', 'HEALTH_CHECK_TOKEN', 'SSH_ENCRYPTION_KEY']);
+  expect([...pipeline.rotationFunctions.keys()]).toEqual(['signing-key-cutover', 'opaque-token', 'guarded']);
   expect([...pipeline.stageFunctions.keys()]).toEqual(['settle', 'redeploy', 'prove', 'complete', 'stall']);
   expect([...pipeline.rolloutMachines.keys()]).toEqual(['redeploy-and-prove']);
-  expect(template.all('AWS::SecretsManager::RotationSchedule')).toHaveLength(2);
+  expect(template.all('AWS::SecretsManager::RotationSchedule')).toHaveLength(3);
 });
 
 it.each([

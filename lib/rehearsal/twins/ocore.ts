@@ -38,17 +38,17 @@ export const ocore: Twin = {
       supplied: null,
       probeUrl: () => null,
     },
-    SSH_ENCRYPTION_KEY: {
-      // The document's own command, `openssl rand -base64 48`.
+    HEALTH_CHECK_TOKEN: {
       initial: ({ seeded }) => ({
-        SSH_ENCRYPTION_KEY: seeded.bytes('SSH_ENCRYPTION_KEY', 48).toString('base64'),
+        HEALTH_CHECK_TOKEN: seeded.bytes('HEALTH_CHECK_TOKEN', 20).toString('hex'),
       }),
       supplied: null,
       probeUrl: () => null,
     },
-    HEALTH_CHECK_TOKEN: {
+    SSH_ENCRYPTION_KEY: {
+      // The document's own command, `openssl rand -base64 48`.
       initial: ({ seeded }) => ({
-        HEALTH_CHECK_TOKEN: seeded.bytes('HEALTH_CHECK_TOKEN', 20).toString('hex'),
+        SSH_ENCRYPTION_KEY: seeded.bytes('SSH_ENCRYPTION_KEY', 48).toString('base64'),
       }),
       supplied: null,
       probeUrl: () => null,
