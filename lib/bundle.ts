@@ -10,6 +10,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync, type Metafile } from 'esbuild';
 import { classIds } from '../lambdas/classes/registry.ts';
+import type { StageId } from '../lambdas/contract/plan.ts';
 import { type Settings, settingsFile } from '../lambdas/contract/settings.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 
@@ -17,8 +18,8 @@ import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 export type Entry =
   /** The four steps of one class. */
   | { readonly kind: 'rotation'; readonly classId: string }
-  /** One stage of a rollout. `redeploys`: with the clients that restart consumers. */
-  | { readonly kind: 'stage'; readonly stageId: string; readonly redeploys: boolean }
+  /** One stage of a rollout, with the kinds of consumers that it has to restart; none for most stages. */
+  | { readonly kind: 'stage'; readonly stageId: StageId; readonly consumerKinds: readonly string[] }
   /** Starts a rollout when a rotation has finished. */
   | { readonly kind: 'start' };
 
@@ -33,22 +34,23 @@ export interface Bundle {
   readonly inputs: Metafile['outputs'][string]['inputs'];
 }
 
-/** The functions of every class and stage there is. */
+/** The functions of every class and stage there is; the redeploy stage with the commonest kind of consumer. */
 export const entries: readonly Entry[] = [
   ...classIds.map((classId) => ({ kind: 'rotation', classId }) as const),
   ...Object.values(stageDefinitions).map(
-    ({ id, redeploys }) => ({ kind: 'stage', stageId: id, redeploys }) as const,
+    ({ id, redeploys }) => ({ kind: 'stage', stageId: id, consumerKinds: redeploys ? ['ecs'] : [] }) as const,
   ),
   { kind: 'start' },
 ];
 
 const packageRoot = fileURLToPath(new URL('../', import.meta.url));
-let bundles: ReadonlyMap<string, Bundle> | undefined;
+const bundles = new Map<string, Bundle>();
 let scratchDirectory: string | undefined;
 
-/** The bundle of an entry. The first call in a process builds them all. */
+/** The bundle of an entry. The first call in a process builds all of `entries`. */
 export function bundleOf(entry: Entry): Bundle {
-  bundles ??= build();
+  if (bundles.size === 0) build(entries);
+  if (!bundles.has(nameOf(entry))) build([entry]);
   const bundle = bundles.get(nameOf(entry));
   if (bundle === undefined) throw new Error(`There is no function ${nameOf(entry)}.`);
   return bundle;
@@ -76,7 +78,7 @@ function nameOf(entry: Entry): string {
     case 'rotation':
       return `rotation-${entry.classId}`;
     case 'stage':
-      return `stage-${entry.stageId}`;
+      return `stage-${entry.stageId}${entry.consumerKinds.map((kind) => `-${kind}`).join('')}`;
     case 'start':
       return 'start';
   }
@@ -93,17 +95,17 @@ function sourceOf(entry: Entry): string {
     case 'stage':
       return `
         import { stage } from ${from(`rollout/${entry.stageId}.ts`)};
-        import { stageFunction } from ${from('adapters/entry/stage.ts')};
-        ${entry.redeploys ? `import { consumers } from ${from('adapters/entry/consumers.ts')};` : ''}
-        export const handler = stageFunction(stage${entry.redeploys ? ', consumers' : ''});`;
+        import * as given from ${from('adapters/entry/stage.ts')};
+        ${entry.consumerKinds.map((kind, index) => `import { connected as kind${index} } from ${from(`adapters/consumers/${kind}.ts`)};`).join('\n')}
+        export const handler = given.stageFunction(stage, { ${givenTo(entry)} });`;
     case 'start':
       return `export { handler } from ${from('adapters/entry/start.ts')};`;
   }
 }
 
-function build(): ReadonlyMap<string, Bundle> {
+function build(wanted: readonly Entry[]): void {
   const directory = mkdtempSync(join(scratch(), 'entries-'));
-  const entryPoints = entries.map((entry) => {
+  const entryPoints = wanted.map((entry) => {
     const file = join(directory, `${nameOf(entry)}.ts`);
     writeFileSync(file, sourceOf(entry));
     return file;
@@ -128,12 +130,23 @@ function build(): ReadonlyMap<string, Bundle> {
   const inputs = new Map(
     Object.entries(metafile.outputs).map(([path, output]) => [basename(path), output.inputs]),
   );
-  return new Map(
-    outputFiles.map(({ path, text, contents }) => {
-      const name = basename(path, '.mjs');
-      return [name, { name, text, bytes: contents.byteLength, inputs: inputs.get(basename(path)) ?? {} }];
-    }),
-  );
+  for (const { path, text, contents } of outputFiles) {
+    const name = basename(path, '.mjs');
+    bundles.set(name, { name, text, bytes: contents.byteLength, inputs: inputs.get(basename(path)) ?? {} });
+  }
+}
+
+/** What a stage is given: the ports that it declares, so that no other client is in its bundle. */
+function givenTo({ stageId, consumerKinds }: Entry & { kind: 'stage' }): string {
+  const { secretActions, putsEvents } = stageDefinitions[stageId];
+  const parts = [
+    ...(secretActions.length > 0 ? ['secrets: given.secrets'] : []),
+    ...(putsEvents ? ['events: given.events'] : []),
+    ...(consumerKinds.length > 0
+      ? [`consumers: [${consumerKinds.map((_kind, index) => `kind${index}`).join(', ')}]`]
+      : []),
+  ];
+  return parts.join(', ');
 }
 
 /** One private directory per process (mkdtemp: mode 0700, a name that nobody can take before us). */

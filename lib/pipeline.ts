@@ -4,11 +4,10 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { IamStatement } from '../lambdas/contract/hooks.ts';
 import { type Plan, type PlanId, plans, type StageId } from '../lambdas/contract/plan.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
-import type { ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
+import type { ResolvedConsumer, ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
 import { admitTopic, Notifications } from './notifications.ts';
 import { nameOf } from './pipeline-function.ts';
 import { RolloutMachine } from './rollout-machine.ts';
@@ -89,7 +88,8 @@ export class KeyturnPipeline extends Construct {
           stage: stageDefinitions[stage],
           secrets: this.rotated(secrets),
           settings: settingsOf(deployment, secrets),
-          consumers: statementsOf(deployment, secrets),
+          consumers: consumersOf(deployment, secrets).flatMap(({ statements }) => statements),
+          consumerKinds: distinct(consumersOf(deployment, secrets).map(({ kind }) => kind)),
         }),
       ];
     });
@@ -181,10 +181,10 @@ function settingsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSe
   };
 }
 
-/** What it takes to restart the consumers of these secrets. */
-function statementsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): IamStatement[] {
+/** The consumers of these secrets. */
+function consumersOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): ResolvedConsumer[] {
   const names = new Set(secrets.flatMap(({ settings }) => settings.consumers.map(({ name }) => name)));
-  return deployment.consumers.filter(({ name }) => names.has(name)).flatMap(({ statements }) => statements);
+  return deployment.consumers.filter(({ name }) => names.has(name));
 }
 
 function distinct<T>(items: readonly T[]): T[] {

@@ -21,6 +21,8 @@ export interface StageFunctionProps {
   readonly settings: Settings;
   /** What restarting the consumers of these secrets takes; used by stages that redeploy. */
   readonly consumers: readonly IamStatement[];
+  /** The kinds of these consumers, each once. */
+  readonly consumerKinds: readonly string[];
   /** Gets the events of rollouts. */
   readonly bus: events.EventBus;
   /** Encrypts the log lines. */
@@ -44,7 +46,7 @@ export class StageFunction extends Construct {
     const { function: made, role } = new PipelineFunction(this, 'Default', {
       functionName: nameOf(settings.deployment, stage.id),
       description: `Keyturn, ${settings.deployment}: ${stages[stage.id].does}.`,
-      entry: { kind: 'stage', stageId: stage.id, redeploys: stage.redeploys },
+      entry: { kind: 'stage', stageId: stage.id, consumerKinds: stage.redeploys ? props.consumerKinds : [] },
       settings,
       environment: { KEYTURN_BUS: bus.eventBusName },
       timeout: Duration.seconds(stages[stage.id].timeoutSeconds),

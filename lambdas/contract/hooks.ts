@@ -5,7 +5,7 @@
 import type * as z from 'zod/mini';
 import { brokenRules } from './deployment.ts';
 import type { SecretDocument } from './document.ts';
-import type { Clock, Ecs, Http } from './ports.ts';
+import type { Clock, Http } from './ports.ts';
 
 /** An IAM statement. Resources may hold `{partition}`, `{region}` and `{account}`. */
 export interface IamStatement {
@@ -16,32 +16,38 @@ export interface IamStatement {
   readonly wildcardReason?: string;
 }
 
-/** The APIs by which consumers are restarted. Only a stage that restarts them gets these. */
-export interface ConsumerPorts {
-  readonly ecs: Ecs;
-}
-
-export interface RedeployPorts extends ConsumerPorts {
-  readonly clock: Clock;
-}
-
 /** What a consumer looks like now. */
 export type Renewal =
   | { readonly renewed: true }
   | { readonly renewed: false /** One sentence: what is still missing. */; readonly reason: string };
 
-export interface RedeployHook<Consumer> {
+/** What a redeploy has to know of the version that it brings to a consumer. */
+export interface Renewing {
+  /** The secret's full ARN. */
+  readonly secretId: string;
+  readonly versionId: string;
+  /** When AWSCURRENT moved: what runs counts as renewed only if it started after this. */
+  readonly since: Date;
+}
+
+/**
+ * One kind of consumer. `Port` is the API by which it is restarted, as this hook needs it and no wider; its
+ * adapter lies in `lambdas/adapters/consumers/<kind>.ts`.
+ */
+export interface RedeployHook<Consumer, Port> {
   /** Equal to the name of its file. */
   readonly kind: string;
   readonly consumer: z.ZodMiniType<Consumer>;
+  /** Rules that a schema cannot say. @returns the sentence of the first broken one, or null. */
+  check(consumer: Consumer): string | null;
   statements(consumer: Consumer): readonly IamStatement[];
   /**
-   * Starts a restart, unless what runs is younger than `since` already or a restart that is young enough is
-   * under way. May run twice.
+   * Starts a restart, unless what runs is younger than the version already or a restart that is young enough
+   * is under way. May run twice.
    */
-  begin(consumer: Consumer, since: Date, ports: RedeployPorts): Promise<void>;
-  /** Whether everything that runs is healthy and started after `since`. Changes nothing. */
-  look(consumer: Consumer, since: Date, ports: RedeployPorts): Promise<Renewal>;
+  begin(consumer: Consumer, renewing: Renewing, port: Port, clock: Clock): Promise<void>;
+  /** Whether everything that runs is healthy and started after the version. Changes nothing. */
+  look(consumer: Consumer, renewing: Renewing, port: Port, clock: Clock): Promise<Renewal>;
 }
 
 /** What the target said of a value. */
@@ -71,35 +77,49 @@ export type Bound<T> =
   | { readonly ok: true; readonly hook: T }
   | { readonly ok: false; readonly broken: readonly string[] };
 
-/** A redeploy hook with its consumer bound: what the redeploy stage works with. */
+/** A consumer with its hook and its API: what the redeploy stage works with. */
 export interface BoundConsumer {
-  readonly statements: readonly IamStatement[];
-  begin(since: Date, ports: RedeployPorts): Promise<void>;
-  look(since: Date, ports: RedeployPorts): Promise<Renewal>;
+  begin(renewing: Renewing, clock: Clock): Promise<void>;
+  look(renewing: Renewing, clock: Clock): Promise<Renewal>;
 }
 
-export interface RedeployKind {
+/** A kind with its API: what the function of the redeploy stage is given, for the kinds in use. */
+export interface ConnectedKind {
   readonly kind: string;
   bind(consumer: unknown): Bound<BoundConsumer>;
 }
 
+/** A kind as the deployment file and the stacks see it, without any API. */
+export interface RedeployKind {
+  readonly kind: string;
+  /** The IAM statements of a consumer, or the rules that it breaks. */
+  check(consumer: unknown): Bound<readonly IamStatement[]>;
+}
+
 /** Declares a kind of consumer: what a file in `lambdas/hooks/redeploy` exports. */
-export function defineRedeploy<Consumer>(declared: RedeployHook<Consumer>): RedeployKind {
+export function defineRedeploy<Consumer, Port>(
+  declared: RedeployHook<Consumer, Port>,
+): RedeployKind & { connect(port: Port): ConnectedKind } {
+  const { kind } = declared;
+
+  function checked<T>(input: unknown, made: (consumer: Consumer) => T): Bound<T> {
+    const result = declared.consumer.safeParse(input);
+    if (!result.success) return { ok: false, broken: brokenRules(result.error.issues, input) };
+    const broken = declared.check(result.data);
+    return broken === null ? { ok: true, hook: made(result.data) } : { ok: false, broken: [broken] };
+  }
+
   return {
-    kind: declared.kind,
-    bind(input) {
-      const result = declared.consumer.safeParse(input);
-      if (!result.success) return { ok: false, broken: brokenRules(result.error.issues, input) };
-      const consumer = result.data;
-      return {
-        ok: true,
-        hook: {
-          statements: declared.statements(consumer),
-          begin: (since, ports) => declared.begin(consumer, since, ports),
-          look: (since, ports) => declared.look(consumer, since, ports),
-        },
-      };
-    },
+    kind,
+    check: (input) => checked(input, (consumer) => declared.statements(consumer)),
+    connect: (port) => ({
+      kind,
+      bind: (input) =>
+        checked(input, (consumer) => ({
+          begin: (renewing, clock) => declared.begin(consumer, renewing, port, clock),
+          look: (renewing, clock) => declared.look(consumer, renewing, port, clock),
+        })),
+    }),
   };
 }
 

@@ -84,31 +84,6 @@ export interface Http {
   send(request: HttpRequest): Promise<HttpResponse>;
 }
 
-/** One running task of an ECS service. */
-export interface EcsTask {
-  readonly createdAt: Date;
-  readonly running: boolean;
-  readonly healthy: boolean | null;
-}
-
-export interface EcsServiceState {
-  readonly desired: number;
-  /** Of the deployment that should win. */
-  readonly primary: {
-    readonly createdAt: Date;
-    readonly running: number;
-    readonly rollout: 'in-progress' | 'completed' | 'failed';
-  };
-  /** How many deployments are still there; one when the service is steady. */
-  readonly deployments: number;
-}
-
-export interface Ecs {
-  state(cluster: string, service: string): Promise<EcsServiceState>;
-  tasks(cluster: string, service: string): Promise<readonly EcsTask[]>;
-  forceDeployment(cluster: string, service: string): Promise<void>;
-}
-
 export interface Rollouts {
   /**
    * Starts the plan's state machine under this name.

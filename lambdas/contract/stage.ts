@@ -1,4 +1,4 @@
-import type { ConsumerPorts } from './hooks.ts';
+import type { ConnectedKind } from './hooks.ts';
 import type { StageId } from './plan.ts';
 import type { Clock, Events, Http, Log, Secrets } from './ports.ts';
 import type { RolloutState } from './rollout-state.ts';
@@ -9,8 +9,8 @@ import type { Settings } from './settings.ts';
 export interface StagePorts {
   readonly secrets: Secrets;
   readonly events: Events;
-  /** Null in the functions of stages that restart nothing. */
-  readonly consumers: ConsumerPorts | null;
+  /** The kinds of consumers in use, by kind; empty in the functions of stages that restart nothing. */
+  readonly consumers: ReadonlyMap<string, ConnectedKind>;
   readonly http: Http;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,10 +1,8 @@
 import { KeyturnError } from '../contract/errors.ts';
-import type { BoundConsumer, RedeployPorts } from '../contract/hooks.ts';
-import type { Log } from '../contract/ports.ts';
+import type { BoundConsumer, Renewing } from '../contract/hooks.ts';
 import { parseRolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
-import { redeployKinds } from '../hooks/redeploy/kinds.ts';
 import { secretOf } from './secret-of.ts';
 
 /** Milliseconds between looks at the consumers: short at first, since a small service is quick. */
@@ -33,12 +31,15 @@ export const stage: StageDefinition = {
   async run(input, context) {
     const state = parseRolloutState(input);
     const secret = secretOf(context, state);
-    const consumers = secret.consumers.map((consumer) => bound(secret, consumer));
-    const since = new Date(state.publishedAt);
-    const ports = redeployPorts(context);
-    await Promise.all(consumers.map(({ hook }) => hook.begin(since, ports)));
+    const consumers = secret.consumers.map((consumer) => bound(secret, consumer, context));
+    const renewing: Renewing = {
+      secretId: state.secretId,
+      versionId: state.versionId,
+      since: new Date(state.publishedAt),
+    };
+    await Promise.all(consumers.map(({ hook }) => hook.begin(renewing, context.ports.clock)));
     for (let wait = firstWait; ; wait = Math.min(wait * 1.5, longestWait)) {
-      const missing = await reasonsOf(consumers, since, ports, context.ports.log);
+      const missing = await reasonsOf(consumers, renewing, context);
       if (missing.length === 0) return { ...state, consumersRenewed: consumers.length };
       if (context.remaining() < wait + margin) throw notHealthy(missing);
       await context.ports.clock.sleep(wait);
@@ -48,25 +49,16 @@ export const stage: StageDefinition = {
 
 async function reasonsOf(
   consumers: readonly NamedConsumer[],
-  since: Date,
-  ports: RedeployPorts,
-  log: Log,
+  renewing: Renewing,
+  { ports }: StageContext,
 ): Promise<string[]> {
   const renewals = await Promise.all(
-    consumers.map(async ({ name, hook }) => ({ name, renewal: await hook.look(since, ports) })),
+    consumers.map(async ({ name, hook }) => ({ name, renewal: await hook.look(renewing, ports.clock) })),
   );
   return renewals.flatMap(({ name, renewal }) => {
     if (renewal.renewed) return [];
-    log({ message: renewal.reason, consumer: name, stage: 'redeploy' });
+    ports.log({ message: renewal.reason, consumer: name, stage: 'redeploy' });
     return [`${name}: ${renewal.reason}`];
-  });
-}
-
-function redeployPorts({ ports }: StageContext): RedeployPorts {
-  if (ports.consumers !== null) return { ...ports.consumers, clock: ports.clock };
-  throw new KeyturnError({
-    code: 'SettingsInvalid',
-    message: 'The redeploy stage must be given the APIs of its consumers; it was bundled without them.',
   });
 }
 
@@ -79,9 +71,13 @@ function notHealthy(reasons: readonly string[]): KeyturnError {
   });
 }
 
-function bound(secret: SecretSettings, consumer: SecretSettings['consumers'][number]): NamedConsumer {
+function bound(
+  secret: SecretSettings,
+  consumer: SecretSettings['consumers'][number],
+  { ports }: StageContext,
+): NamedConsumer {
   const { name, ...members } = consumer;
-  const result = redeployKinds.get(consumer.kind)?.bind(members);
+  const result = ports.consumers.get(consumer.kind)?.bind(members);
   if (result?.ok) return { name, hook: result.hook };
   throw new KeyturnError({
     code: 'SettingsInvalid',

@@ -29,6 +29,7 @@ export interface ResolvedSecret {
 
 export interface ResolvedConsumer {
   readonly name: string;
+  readonly kind: string;
   readonly statements: readonly IamStatement[];
 }
 
@@ -65,7 +66,7 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
     platform: deployment.platform,
     title: catalog.title,
     secrets,
-    consumers: consumers.map(({ name, statements }) => ({ name, statements })),
+    consumers: consumers.map(({ name, consumer, statements }) => ({ name, kind: consumer.kind, statements })),
     emails: deployment.notifications?.email ?? [],
     logRetentionDays: deployment.logRetentionDays,
   };
@@ -174,9 +175,9 @@ function boundConsumer(name: string, consumer: { readonly kind: string }): reado
       `consumers.${name}.kind must be one of ${[...redeployKinds.keys()].join(', ')}; received "${consumer.kind}".${hint}`,
     );
   }
-  const bound = kind.bind(consumer);
-  if (!bound.ok) throw invalid(`consumers.${name}: ${bound.broken[0] ?? 'it breaks a rule.'}`);
-  return bound.hook.statements;
+  const checked = kind.check(consumer);
+  if (!checked.ok) throw invalid(`consumers.${name}: ${checked.broken[0] ?? 'it breaks a rule.'}`);
+  return checked.hook;
 }
 
 function duplicate(names: readonly string[]): string | undefined {

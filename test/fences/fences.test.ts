@@ -79,7 +79,7 @@ describe('fences', () => {
   });
 
   test('the walk itself sees an import that crosses a fence', () => {
-    expect([...reachedFrom('lambdas/adapters/entry/stage.ts')].some(isSdk)).toBe(true);
+    expect([...reachedFrom('lambdas/adapters/entry/rotation.ts')].some(isSdk)).toBe(true);
     expect([...reachedFrom('lib/deployment/resolve.ts')]).toContain('lambdas/contract/errors.ts');
   });
 });
@@ -111,6 +111,10 @@ describe('tables and files', () => {
     expect(idsOf('lambdas/hooks/probe', ['kinds', 'answer', 'address', 'exchange'])).toEqual(
       [...probeKinds.keys()].sort(),
     );
+  });
+
+  test('each kind of consumer has its adapter, one file of its name', () => {
+    expect(new Set(idsOf('lambdas/adapters/consumers', []))).toEqual(new Set(redeployKinds.keys()));
   });
 
   test('each class names a plan that exists', () => {

@@ -25,7 +25,7 @@ it('only the stage that restarts consumers carries their clients', () => {
   const withEcs = bundles.filter(({ inputs }) =>
     Object.keys(inputs).some((file) => file.includes('client-ecs')),
   );
-  expect(withEcs.map(({ name }) => name)).toEqual(['stage-redeploy']);
+  expect(withEcs.map(({ name }) => name)).toEqual(['stage-redeploy-ecs']);
 });
 
 it('the same code and settings give the same directory, others another', () => {

@@ -3,7 +3,8 @@
  * probes with what they loaded. It is judged by its own check of a token or signature, not by Keyturn's.
  */
 import { createHmac } from 'node:crypto';
-import type { Ecs, EcsTask, HttpRequest, HttpResponse } from '../../lambdas/contract/ports.ts';
+import type { HttpRequest, HttpResponse } from '../../lambdas/contract/ports.ts';
+import type { Ecs, EcsTask } from '../../lambdas/hooks/redeploy/ecs.ts';
 import type { WorldClock } from '../../lib/rehearsal/endpoint/service.ts';
 
 /** Milliseconds from a forced deployment until its tasks run and the former ones are gone. */

@@ -14,6 +14,7 @@ import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import type { Settings } from '../../lambdas/contract/settings.ts';
+import { hook as ecsHook } from '../../lambdas/hooks/redeploy/ecs.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { startRollout } from '../../lambdas/rollout/start.ts';
 import { rotationFunction } from '../../lambdas/rotation/steps.ts';
@@ -347,7 +348,7 @@ export class World {
           ports: {
             secrets: secretsPort(this.secrets, administrator, this.gate, process),
             events: this.#eventsPort(process),
-            consumers: { ecs: this.#ecsPort(process) },
+            consumers: new Map([['ecs', ecsHook.connect(this.#ecsPort(process))]]),
             http: {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
             },

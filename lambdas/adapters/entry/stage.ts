@@ -1,10 +1,10 @@
 /** Entry of a stage function: wires the AWS SDK to one stage of a rollout. */
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { publicError } from '../../contract/errors.ts';
-import type { ConsumerPorts } from '../../contract/hooks.ts';
-import type { RolloutState } from '../../contract/rollout-state.ts';
-import { parseEnvironment } from '../../contract/settings.ts';
+import { KeyturnError, publicError } from '../../contract/errors.ts';
+import type { ConnectedKind } from '../../contract/hooks.ts';
+import type { Events, Secrets } from '../../contract/ports.ts';
+import { type Environment, parseEnvironment } from '../../contract/settings.ts';
 import type { StageDefinition } from '../../contract/stage.ts';
 import { eventBridge } from '../aws/events.ts';
 import { secretsManager } from '../aws/secrets.ts';
@@ -13,22 +13,30 @@ import { clock, log } from '../platform.ts';
 import type { LambdaContext } from './lambda.ts';
 import { readSettings } from './settings.ts';
 
-/**
- * @param consumers the APIs by which consumers are restarted; given only to a stage that restarts them, so
- *   that no other function carries their clients.
- */
-export function stageFunction(stage: StageDefinition, consumers: ConsumerPorts | null = null) {
+/** What a stage may be given. The generated entry names what the stage declares, so that no more is bundled. */
+export interface Given {
+  readonly secrets?: () => Secrets;
+  readonly events?: (environment: Environment) => Events;
+  /** The kinds of consumers in use. */
+  readonly consumers?: readonly (() => ConnectedKind)[];
+}
+
+export const secrets = () => secretsManager(new SecretsManagerClient({}));
+export const events = ({ KEYTURN_BUS }: Environment) => eventBridge(new EventBridgeClient({}), KEYTURN_BUS);
+
+export function stageFunction(stage: StageDefinition, given: Given) {
   const environment = parseEnvironment(process.env);
   const settings = readSettings();
+  const consumers = (given.consumers ?? []).map((connected) => connected());
   const ports = {
-    secrets: secretsManager(new SecretsManagerClient({})),
-    events: eventBridge(new EventBridgeClient({}), environment.KEYTURN_BUS),
-    consumers,
+    secrets: given.secrets?.() ?? notGiven(stage.id, 'secrets'),
+    events: given.events?.(environment) ?? notGiven(stage.id, 'events'),
+    consumers: new Map(consumers.map((kind) => [kind.kind, kind])),
     http,
     clock,
     log,
   };
-  return async (input: unknown, context: LambdaContext): Promise<RolloutState> => {
+  return async (input: unknown, context: LambdaContext): Promise<unknown> => {
     try {
       return await stage.run(input, {
         settings,
@@ -42,4 +50,16 @@ export function stageFunction(stage: StageDefinition, consumers: ConsumerPorts |
       throw error;
     }
   };
+}
+
+/** A port that the stage did not declare: using it is a fault of ours, and says which. */
+function notGiven<Port extends object>(stage: string, port: string): Port {
+  return new Proxy<Port>(Object.create(null), {
+    get() {
+      throw new KeyturnError({
+        code: 'Internal',
+        message: `The stage ${stage} uses ${port} without declaring it.`,
+      });
+    },
+  });
 }

@@ -1,6 +1,31 @@
 import * as z from 'zod/mini';
 import { defineRedeploy } from '../../contract/hooks.ts';
 
+/** One running task of an ECS service. */
+export interface EcsTask {
+  readonly createdAt: Date;
+  readonly running: boolean;
+  readonly healthy: boolean | null;
+}
+
+export interface EcsServiceState {
+  readonly desired: number;
+  /** Of the deployment that should win. */
+  readonly primary: {
+    readonly createdAt: Date;
+    readonly running: number;
+    readonly rollout: 'in-progress' | 'completed' | 'failed';
+  };
+  /** How many deployments are still there; one when the service is steady. */
+  readonly deployments: number;
+}
+
+export interface Ecs {
+  state(cluster: string, service: string): Promise<EcsServiceState>;
+  tasks(cluster: string, service: string): Promise<readonly EcsTask[]>;
+  forceDeployment(cluster: string, service: string): Promise<void>;
+}
+
 const Consumer = z.object({
   kind: z.literal('ecs'),
   /** Name of the cluster. */
@@ -17,7 +42,7 @@ const scope = 'arn:{partition}:ecs:{region}:{account}';
  * secrets through environment variables"), so a new deployment is forced and every task that runs must be
  * younger than the version.
  */
-export const hook = defineRedeploy<Consumer>({
+export const hook = defineRedeploy<Consumer, Ecs>({
   kind: 'ecs',
   consumer: Consumer,
 
@@ -40,13 +65,15 @@ export const hook = defineRedeploy<Consumer>({
     },
   ],
 
-  async begin({ cluster, service }, since, { ecs }) {
+  check: () => null,
+
+  async begin({ cluster, service }, { since }, ecs) {
     const { primary } = await ecs.state(cluster, service);
     const youngEnough = primary.createdAt > since && primary.rollout !== 'failed';
     if (!youngEnough) await ecs.forceDeployment(cluster, service);
   },
 
-  async look({ cluster, service }, since, { ecs }) {
+  async look({ cluster, service }, { since }, ecs) {
     const state = await ecs.state(cluster, service);
     if (state.primary.rollout === 'failed') {
       return { renewed: false, reason: `the deployment of ${service} failed; its former tasks still run` };

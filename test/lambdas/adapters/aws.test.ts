@@ -19,10 +19,10 @@ import {
 import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { ecsApi } from '../../../lambdas/adapters/aws/ecs.ts';
 import { eventBridge } from '../../../lambdas/adapters/aws/events.ts';
 import { stepFunctions } from '../../../lambdas/adapters/aws/rollouts.ts';
 import { secretsManager } from '../../../lambdas/adapters/aws/secrets.ts';
+import { ecsApi } from '../../../lambdas/adapters/consumers/ecs.ts';
 import { Sensitive } from '../../../lambdas/contract/sensitive.ts';
 
 const secrets = mockClient(SecretsManagerClient);

@@ -1,13 +1,13 @@
 import {
   DescribeServicesCommand,
   DescribeTasksCommand,
-  type ECSClient,
+  ECSClient,
   ListTasksCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { KeyturnError } from '../../contract/errors.ts';
-import type { Ecs, EcsServiceState, EcsTask } from '../../contract/ports.ts';
-import { call } from './errors.ts';
+import { type Ecs, type EcsServiceState, type EcsTask, hook } from '../../hooks/redeploy/ecs.ts';
+import { call } from '../aws/errors.ts';
 
 /** DescribeTasks takes 100 tasks at most (ECS API reference). */
 const tasksPerCall = 100;
@@ -91,3 +91,6 @@ export function ecsApi(client: ECSClient): Ecs {
     return arns;
   }
 }
+
+/** Read by the generated entry of the redeploy stage. */
+export const connected = () => hook.connect(ecsApi(new ECSClient({})));
