@@ -43,7 +43,7 @@ function planTable(): string {
   const described: Readonly<Record<string, StageDescription>> = stages;
   const lines = Object.entries(plans).map(([id, plan]: [string, Plan]) => {
     const way = plan.stages.map((stage) => `\`${stage}\``).join(' → ');
-    return `\`${id}\`: ${plan.does}.\n\n${way}; a stage that cannot go on leads to \`${plan.otherwise}\`.\n`;
+    return `\`${id}\`: ${plan.does}.\n\n${way}\n`;
   });
   const table = rows([
     ['stage', 'what it does'],

@@ -4,7 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { type Plan, type PlanId, plans, type StageId } from '../lambdas/contract/plan.ts';
+import { type PlanId, plans, type StageId, stagesOfPlan } from '../lambdas/contract/plan.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 import type { ResolvedConsumer, ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
@@ -168,8 +168,7 @@ function customerKey(scope: Construct, deployment: string): kms.Key {
 }
 
 function stagesOf(plan: PlanId): StageId[] {
-  const { stages, otherwise }: Plan = plans[plan];
-  return distinct([...stages, otherwise]);
+  return [...stagesOfPlan(plans[plan])];
 }
 
 function settingsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): Settings {

@@ -6,7 +6,18 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
-import { type Plan, type PlanId, plans, type StageId, stages } from '../lambdas/contract/plan.ts';
+import {
+  type Plan,
+  type PlanId,
+  plans,
+  type StageDescription,
+  type StageId,
+  stages,
+  stagesOfPlan,
+  supersededError,
+  type WayOut,
+  waysOut,
+} from '../lambdas/contract/plan.ts';
 import { nameOf } from './pipeline-function.ts';
 
 export interface RolloutMachineProps {
@@ -44,10 +55,9 @@ export class RolloutMachine extends Construct {
       encryptionKey: props.encryptionKey,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const used = new Set<StageId>([...plan.stages, plan.otherwise]);
     const role = machineRole(
       this,
-      [...used].map((stage) => props.functionOf(stage).functionArn),
+      stagesOfPlan(plan).map((stage) => props.functionOf(stage).functionArn),
     );
     this.stateMachine = new sfn.StateMachine(this, 'Default', {
       stateMachineName,
@@ -62,34 +72,85 @@ export class RolloutMachine extends Construct {
   }
 }
 
-function draw(scope: Construct, plan: Plan, functionOf: (stage: StageId) => lambda.IFunction): sfn.Chain {
-  const otherwise = task(scope, plan.otherwise, plan.otherwise, functionOf);
-  otherwise.next(
-    new sfn.Fail(scope, 'stopped', {
-      comment: 'The rollout could not go on and has stopped safely.',
-      error: 'RolloutStopped',
-      cause: `The stage ${plan.otherwise} reported why; the execution's history has the error that led there.`,
-    }),
-  );
+/** A stage's place in the graph: where it is entered, and the task that other states follow. */
+interface Place {
+  readonly stage: StageId;
+  readonly first: sfn.IChainable;
+  readonly task: tasks.LambdaInvoke;
+}
+
+function draw(
+  scope: Construct,
+  plan: Plan,
+  functionOf: (stage: StageId) => lambda.IFunction,
+): sfn.IChainable {
+  const names = new Set<string>();
   const superseded = new sfn.Succeed(scope, 'superseded', {
     comment: 'A later version is current: its rollout takes over what this one has not proven.',
   });
-  const forward = plan.stages.map((stage, index) => {
-    // A plan may have a stage twice, a state machine no name.
-    const before = plan.stages.slice(0, index).filter((earlier) => earlier === stage).length;
-    const state = task(scope, before === 0 ? stage : `${stage} ${before + 1}`, stage, functionOf);
-    return state
-      .addCatch(superseded, { errors: [plan.superseded], resultPath: '$.failure' })
-      .addCatch(otherwise, { errors: ['States.ALL'], resultPath: '$.failure' });
+  const placed = (stage: StageId) => place(scope, stage, names, functionOf);
+
+  const forward = plan.stages.map(placed);
+  const stall = chained(waysOut.stall.stages.map(placed), fail(scope, 'stalled', waysOut.stall));
+  const rollBackPlaces = usesRollBack(plan) ? waysOut['roll-back'].stages.map(placed) : [];
+  const rollBack =
+    rollBackPlaces.length === 0
+      ? stall
+      : chained(rollBackPlaces, fail(scope, 'rolled back', waysOut['roll-back']));
+
+  for (const { stage, task } of forward) {
+    const described: StageDescription = stages[stage];
+    leave(task, superseded, described.onFailure === 'roll-back' ? rollBack : stall);
+  }
+  for (const { task } of rollBackPlaces) leave(task, superseded, stall);
+  const done = new sfn.Succeed(scope, 'done', {
+    comment: 'The new value is in use everywhere, and the old one is dead.',
   });
-  const [first, ...rest] = [
-    ...forward,
-    new sfn.Succeed(scope, 'done', {
-      comment: 'The new value is in use everywhere, and the old one is dead.',
-    }),
-  ];
-  if (first === undefined) throw new Error('A plan has at least one stage.');
-  return rest.reduce((chain, next) => chain.next(next), sfn.Chain.start(first));
+  return chained(forward, done);
+}
+
+function usesRollBack(plan: Plan): boolean {
+  return stagesOfPlan(plan).includes('roll-back');
+}
+
+/** Where a stage leads that fails for good. The first Catch that fits decides. */
+function leave(task: tasks.LambdaInvoke, superseded: sfn.IChainable, otherwise: sfn.IChainable): void {
+  task
+    .addCatch(superseded, { errors: [supersededError], resultPath: '$.failure' })
+    .addCatch(otherwise, { errors: ['States.ALL'], resultPath: '$.failure' });
+}
+
+function fail(scope: Construct, name: string, { error, cause }: WayOut): sfn.Fail {
+  return new sfn.Fail(scope, name, { error, cause });
+}
+
+/** Puts places one after the other, with an end behind them. @returns where the whole is entered. */
+function chained(places: readonly Place[], end: sfn.IChainable): sfn.IChainable {
+  const [first] = places;
+  places.forEach(({ task }, index) => {
+    task.next(places[index + 1]?.first ?? end);
+  });
+  return first?.first ?? end;
+}
+
+/** A plan may have a stage twice, a state machine no name. */
+function place(
+  scope: Construct,
+  stage: StageId,
+  names: Set<string>,
+  functionOf: (stage: StageId) => lambda.IFunction,
+): Place {
+  let name: string = stage;
+  for (let times = 2; names.has(name); times += 1) name = `${stage} ${times}`;
+  names.add(name);
+  const made = task(scope, name, stage, functionOf);
+  const { waitSeconds }: StageDescription = stages[stage];
+  if (waitSeconds === undefined) return { stage, first: made, task: made };
+  const wait = new sfn.Wait(scope, `wait before ${name}`, {
+    time: sfn.WaitTime.duration(Duration.seconds(waitSeconds)),
+  });
+  wait.next(made);
+  return { stage, first: wait, task: made };
 }
 
 function task(

@@ -17,6 +17,7 @@ export const secretClass = defineClass<z.infer<typeof Options>>({
   admission: 'guarded',
   cutover: true,
   supplied: false,
+  restorable: true,
   actions: [],
   options: Options,
   check: formatBreaksRules,

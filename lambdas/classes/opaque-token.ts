@@ -13,6 +13,7 @@ export const secretClass = defineClass<z.infer<typeof Options>>({
   admission: 'free',
   cutover: false,
   supplied: false,
+  restorable: true,
   actions: [],
   options: Options,
   check: formatBreaksRules,

@@ -23,6 +23,7 @@ export const secretClass = defineClass<z.infer<typeof Options>>({
   admission: 'on-demand',
   cutover: false,
   supplied: true,
+  restorable: true,
   actions: [],
   options: Options,
   check: () => null,

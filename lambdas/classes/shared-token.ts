@@ -19,6 +19,7 @@ export const secretClass = defineClass<z.infer<typeof Options>>({
   admission: 'free',
   cutover: true,
   supplied: false,
+  restorable: true,
   actions: [],
   options: Options,
   check: (options) =>

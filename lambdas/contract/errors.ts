@@ -32,8 +32,10 @@ export type ErrorCode =
   | 'OldValueStillAccepted'
   | 'NewValueNotAccepted'
   | 'ProbeInconclusive'
-  /** A rollout that cannot go forward and has stopped safely. */
+  /** A later version is current: its rollout takes over. */
   | 'Superseded'
+  /** The previous version cannot be brought back: there is none, or its target is not ours to restore. */
+  | 'NotRestorable'
   /** AWS answered with an error. */
   | 'AwsNotFound'
   | 'AwsTokenInUse'

@@ -8,6 +8,7 @@ export const detailTypes = [
   'Rotation Finished',
   'Rotation Failed',
   'Rollout Completed',
+  'Rollout Rolled Back',
   'Rollout Stalled',
 ] as const;
 export type DetailType = (typeof detailTypes)[number];

@@ -8,3 +8,6 @@ export const consentTag = 'keyturn:consent';
 
 /** The tag that tells which version's rollout was completed last. */
 export const completedTag = 'keyturn:completed';
+
+/** The tag that names the version whose rollout was rolled back last. */
+export const rolledBackTag = 'keyturn:rolled-back';

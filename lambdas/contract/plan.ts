@@ -23,6 +23,10 @@ export interface StageDescription {
   readonly does: string;
   /** How long one invocation may run, in seconds (1–900, the limit of Lambda). */
   readonly timeoutSeconds: number;
+  /** Seconds that the rollout waits before the stage. Default: none. */
+  readonly waitSeconds?: number;
+  /** The way out when the stage fails for good. Default: `stall`. */
+  readonly onFailure?: 'stall' | 'roll-back';
   readonly retry: readonly StageRetry[];
 }
 
@@ -64,6 +68,10 @@ export const stages = {
   redeploy: {
     does: 'restarts the consumers and waits until what runs is healthy and younger than the version',
     timeoutSeconds: 600,
+    // Two secrets of one consumer that finish within this time restart it once: the second finds a restart
+    // that is younger than its own version.
+    waitSeconds: 20,
+    onFailure: 'roll-back',
     retry: [
       {
         errors: ['ConsumersNotHealthy'],
@@ -95,6 +103,16 @@ export const stages = {
     timeoutSeconds: 60,
     retry: [lambdaFaults],
   },
+  'roll-back': {
+    does: 'makes the previous version current again, where the class can restore its target',
+    timeoutSeconds: 60,
+    retry: [lambdaFaults],
+  },
+  'rolled-back': {
+    does: 'records that the previous version runs again, and reports what happened',
+    timeoutSeconds: 60,
+    retry: [lambdaFaults],
+  },
   stall: {
     does: 'reports what happened, what still works and how to go on; changes nothing',
     timeoutSeconds: 60,
@@ -109,22 +127,52 @@ export interface Plan {
   readonly does: string;
   /** The way forward, in order. */
   readonly stages: readonly [StageId, ...StageId[]];
-  /** Where a stage that cannot go on leads. */
-  readonly otherwise: StageId;
-  /**
-   * The error by which a stage says that a later version has become current. The rollout then ends well: the
-   * rollout of that version takes over, with what this one has not proven.
-   */
-  readonly superseded: ErrorCode;
 }
 
 export const plans = {
   'redeploy-and-prove': {
     does: 'the new value is current; restart what reads it, then prove that the old one is dead',
     stages: ['settle', 'redeploy', 'prove', 'complete'],
-    otherwise: 'stall',
-    superseded: 'Superseded',
   },
 } as const satisfies Record<string, Plan>;
 
 export type PlanId = keyof typeof plans;
+
+/** Where a stage leads that fails for good. */
+export interface WayOut {
+  /** What is done there, in order. When one of these fails, the rollout stalls. */
+  readonly stages: readonly [StageId, ...StageId[]];
+  /** The error with which the execution ends, and what it tells the reader of the console. */
+  readonly error: string;
+  readonly cause: string;
+}
+
+export const waysOut = {
+  stall: {
+    stages: ['stall'],
+    error: 'RolloutStalled',
+    cause:
+      'The rollout could not go on and has stopped safely: the stage stall reported why, and how to go on.',
+  },
+  'roll-back': {
+    stages: ['roll-back', 'redeploy', 'rolled-back'],
+    error: 'RolloutRolledBack',
+    cause: 'The consumers did not become healthy with the new value and run with the previous one again.',
+  },
+} as const satisfies Record<NonNullable<StageDescription['onFailure']>, WayOut>;
+
+export type WayOutId = keyof typeof waysOut;
+
+/**
+ * The error by which a stage says that a later version has become current. The rollout then ends well: the
+ * rollout of that version takes over, with what this one has not proven.
+ */
+export const supersededError = 'Superseded' satisfies ErrorCode;
+
+/** Every stage that an execution of a plan may run: its own, and those of the ways out. */
+export function stagesOfPlan({ stages: forward }: Plan): readonly StageId[] {
+  const described: Readonly<Record<StageId, StageDescription>> = stages;
+  const ways = new Set(forward.map((stage) => described[stage].onFailure ?? 'stall'));
+  ways.add('stall');
+  return [...new Set([...forward, ...[...ways].flatMap((way) => waysOut[way].stages)])];
+}

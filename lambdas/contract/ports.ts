@@ -56,6 +56,8 @@ export interface Secrets {
   writePending(write: PendingWrite): Promise<void>;
   /** Moves AWSCURRENT; `from` is null for a secret that has no current version. */
   moveCurrent(secretId: string, to: string, from: string | null): Promise<void>;
+  /** Takes AWSPENDING from a version. */
+  removePending(secretId: string, from: string): Promise<void>;
   tag(secretId: string, tags: ReadonlyMap<string, string>): Promise<void>;
 }
 

@@ -1,6 +1,10 @@
 import * as z from 'zod/mini';
 import { KeyturnError } from './errors.ts';
 
+/** What Catch puts into the state of a rollout whose stage failed for good. */
+export const RolloutFailure = z.object({ Error: z.string(), Cause: z.optional(z.string()) });
+export type RolloutFailure = z.infer<typeof RolloutFailure>;
+
 /**
  * What a rollout carries from stage to stage: the input and output of every state. Step Functions keeps it
  * for 90 days in clear, so it holds ids, times and counts, and nothing else.
@@ -8,35 +12,29 @@ import { KeyturnError } from './errors.ts';
 export const RolloutState = z.strictObject({
   schema: z.literal(1),
   secretId: z.string(),
+  /** The version that this rollout brings to the consumers. */
   versionId: z.string(),
   /** The version that was current before; null for a secret's first value. */
   previousVersionId: z.nullable(z.string()),
   plan: z.string(),
   /** ISO 8601: when AWSCURRENT moved. A consumer counts as renewed only if it started after this. */
   publishedAt: z.string(),
+  /** 1 for the first execution of this rollout; more when it was resumed. Default: 1. */
+  attempt: z._default(z.int().check(z.minimum(1)), 1),
   /** Consumers that the redeploy stage found healthy and younger than the version. */
   consumersRenewed: z.optional(z.int()),
   /** Whether the old value was probed and refused; null when nothing can probe it. */
   oldValueRefused: z.optional(z.nullable(z.boolean())),
+  /** The version that was given up, once the rollout has been rolled back. */
+  rolledBackFrom: z.optional(z.string()),
+  /** Why the rollout left its way. */
+  failure: z.optional(RolloutFailure),
 });
 export type RolloutState = z.infer<typeof RolloutState>;
-
-/** What Catch hands to the stage that ends a rollout badly. */
-export const RolloutFailure = z.object({ Error: z.string(), Cause: z.optional(z.string()) });
-export type RolloutFailure = z.infer<typeof RolloutFailure>;
-
-/** The state with what Catch put beside it. */
-export const FailedRollout = z.strictObject({ ...RolloutState.shape, failure: RolloutFailure });
-export type FailedRollout = z.infer<typeof FailedRollout>;
 
 /** @throws KeyturnError EventInvalid, naming the field. */
 export function parseRolloutState(input: unknown): RolloutState {
   return parsed(RolloutState, input);
-}
-
-/** @throws KeyturnError EventInvalid, naming the field. */
-export function parseFailedRollout(input: unknown): FailedRollout {
-  return parsed(FailedRollout, input);
 }
 
 function parsed<T>(schema: z.ZodMiniType<T>, input: unknown): T {

@@ -47,6 +47,8 @@ export interface SecretClass<Options = unknown> {
   readonly cutover: boolean;
   /** True when the value comes from a person: create copies the version that waits under a label. */
   readonly supplied: boolean;
+  /** True when moving AWSCURRENT back restores the previous value: no target outside has to be told. */
+  readonly restorable: boolean;
   /** IAM actions on its own secrets beyond describe, read, write and move. */
   readonly actions: readonly SecretAction[];
   readonly options: z.ZodMiniType<Options>;
@@ -98,6 +100,7 @@ export interface ClassDefinition {
   readonly admission: Admission;
   readonly cutover: boolean;
   readonly supplied: boolean;
+  readonly restorable: boolean;
   readonly actions: readonly SecretAction[];
   /** The options after defaults, or the sentences of the rules that they break. */
   parse(
@@ -111,7 +114,7 @@ export interface ClassDefinition {
 
 /** Declares a class: what a class's file exports. */
 export function defineClass<Options>(declared: SecretClass<Options>): ClassDefinition {
-  const { id, steps, plan, admission, cutover, supplied, actions } = declared;
+  const { id, steps, plan, admission, cutover, supplied, restorable, actions } = declared;
 
   function parse(options: unknown) {
     const result = declared.options.safeParse(options);
@@ -141,5 +144,5 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
     };
   }
 
-  return { id, steps, plan, admission, cutover, supplied, actions, parse, bind };
+  return { id, steps, plan, admission, cutover, supplied, restorable, actions, parse, bind };
 }

@@ -20,6 +20,8 @@ export const SecretSettings = z.strictObject({
   /** Options of the class, complete. */
   options: z.unknown(),
   plan: z.string(),
+  /** Whether moving AWSCURRENT back brings the previous value back: no target outside has to be restored. */
+  restorable: z.boolean(),
   /** Consumers in full, each with its name. */
   consumers: z.array(z.looseObject({ name: z.string(), kind: z.string() })),
   /** Null: nothing can probe this secret. */

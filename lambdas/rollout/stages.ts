@@ -4,6 +4,8 @@ import type { StageDefinition } from '../contract/stage.ts';
 import { stage as complete } from './complete.ts';
 import { stage as prove } from './prove.ts';
 import { stage as redeploy } from './redeploy.ts';
+import { stage as rollBack } from './roll-back.ts';
+import { stage as rolledBack } from './rolled-back.ts';
 import { stage as settle } from './settle.ts';
 import { stage as stall } from './stall.ts';
 
@@ -12,5 +14,7 @@ export const stageDefinitions: Readonly<Record<StageId, StageDefinition>> = {
   redeploy,
   prove,
   complete,
+  'roll-back': rollBack,
+  'rolled-back': rolledBack,
   stall,
 };

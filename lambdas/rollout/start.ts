@@ -46,8 +46,9 @@ export async function startRollout(event: unknown, context: StartContext): Promi
     previousVersionId: detail.previousVersionId,
     plan: detail.plan,
     publishedAt: detail.publishedAt,
+    attempt: 1,
   };
-  const name = executionName(secret.key, detail.secretId, detail.versionId);
+  const name = executionName(secret.key, state);
   const started = await context.rollouts.start(machine, name, JSON.stringify(state));
   const message = started ? 'started the rollout' : 'nothing: the rollout of this version was started before';
   context.log({ message, secret: secret.key, versionId: detail.versionId });
@@ -57,8 +58,11 @@ export async function startRollout(event: unknown, context: StartContext): Promi
  * A name that only this version of this secret gives: readable in the console, at most 80 characters (the
  * limit of Step Functions), and without the characters that it refuses.
  */
-export function executionName(key: string, secretId: string, versionId: string): string {
+export function executionName(
+  key: string,
+  { secretId, versionId, attempt }: Pick<RolloutState, 'secretId' | 'versionId' | 'attempt'>,
+): string {
   const readable = key.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 40);
   const digest = createHash('sha256').update(`${secretId} ${versionId}`).digest('hex').slice(0, 32);
-  return `${readable}-${digest}`;
+  return attempt === 1 ? `${readable}-${digest}` : `${readable}-${digest}-${attempt}`;
 }

@@ -105,6 +105,7 @@ function resolveSecret(
       class: classId,
       options: parsed.options,
       plan: secretClass.plan,
+      restorable: secretClass.restorable,
       consumers: secret.consumers.map((name) => {
         const consumer = deployment.consumers[name];
         if (consumer === undefined)

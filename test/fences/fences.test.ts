@@ -99,7 +99,14 @@ describe('tables and files', () => {
 
   test('each stage is one file of its name, one line of its table and one row of the contract', () => {
     const files = new Set(
-      idsOf('lambdas/rollout', ['stages', 'start', 'secret-of', 'rollout-event', 'still-current']),
+      idsOf('lambdas/rollout', [
+        'stages',
+        'start',
+        'secret-of',
+        'rollout-event',
+        'still-current',
+        'failure-reason',
+      ]),
     );
     expect(files).toEqual(new Set(Object.keys(stageDefinitions)));
     expect(files).toEqual(new Set(Object.keys(stages)));

@@ -4,7 +4,7 @@ import * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { describe, expect, it } from 'vitest';
-import { type Plan, type PlanId, plans, stages } from '../../lambdas/contract/plan.ts';
+import { type Plan, type PlanId, plans, stages, waysOut } from '../../lambdas/contract/plan.ts';
 import { RolloutMachine } from '../../lib/rollout-machine.ts';
 import { newApp } from './synth.ts';
 import { object, Synthesised } from './template.ts';
@@ -34,16 +34,19 @@ describe.each(planIds)('the state machine of %s', (id) => {
       way.push(name);
       if (object(states[name]).Type === 'Succeed') break;
     }
-    expect(way.map((name) => name.replace(/ [0-9]+$/, ''))).toEqual([...plan.stages, 'done']);
+    expect(
+      way.filter((name) => !name.startsWith('wait before')).map((name) => name.replace(/ [0-9]+$/, '')),
+    ).toEqual([...plan.stages, 'done']);
     // Step Functions counts the start too.
     expect(way.length + 1).toBeLessThan(20);
   });
 
-  it('has no state that the plan has not', () => {
-    expect(Object.keys(states)).toHaveLength(plan.stages.length + 4);
-    expect(Object.keys(states)).toEqual(
-      expect.arrayContaining([plan.otherwise, 'done', 'stopped', 'superseded']),
-    );
+  it('has the stages of the plan and of its ways out, their waits and its ends, and no other state', () => {
+    const known = [...plan.stages, ...waysOut.stall.stages, ...waysOut['roll-back'].stages];
+    for (const name of Object.keys(states)) {
+      const plain = name.replace('wait before ', '').replace(/ [0-9]+$/, '');
+      expect([...known, 'done', 'superseded', 'stalled', 'rolled back']).toContain(plain);
+    }
   });
 
   it.each(Object.entries(states).filter(([, state]) => object(state).Type === 'Task'))(
@@ -66,17 +69,19 @@ describe.each(planIds)('the state machine of %s', (id) => {
     },
   );
 
-  it('leads from every stage that cannot go on to the other end, with the failure beside the state', () => {
+  it('leads from every stage that fails for good to a way out, with the failure beside the state', () => {
     for (const stage of plan.stages) {
-      expect(object(states[stage]).Catch).toEqual([
-        { ErrorEquals: [plan.superseded], ResultPath: '$.failure', Next: 'superseded' },
-        { ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: plan.otherwise },
-      ]);
+      const [first, last] = Array.isArray(object(states[stage]).Catch)
+        ? (object(states[stage]).Catch as unknown[])
+        : [];
+      expect(first).toEqual({ ErrorEquals: ['Superseded'], ResultPath: '$.failure', Next: 'superseded' });
+      expect(last).toMatchObject({ ErrorEquals: ['States.ALL'], ResultPath: '$.failure' });
     }
     expect(states.superseded).toMatchObject({ Type: 'Succeed' });
-    expect(states[plan.otherwise]).toMatchObject({ Next: 'stopped' });
-    expect(states[plan.otherwise]).not.toHaveProperty('Catch');
-    expect(states.stopped).toMatchObject({ Type: 'Fail', Error: 'RolloutStopped' });
+    // What reports a stall has no other way: it ends the execution.
+    expect(states.stall).toMatchObject({ Next: 'stalled' });
+    expect(states.stall).not.toHaveProperty('Catch');
+    expect(states.stalled).toMatchObject({ Type: 'Fail', Error: 'RolloutStalled' });
   });
 
   it('logs its way without its data to an encrypted group, and is traced', () => {
@@ -101,16 +106,33 @@ it('redeploy-and-prove, state by state', () => {
     String(StateMachineName).endsWith('redeploy-and-prove'),
   );
   const { States } = object(JSON.parse(String(machine.properties.DefinitionString)));
-  expect(Object.entries(object(States)).map(([name, state]) => [name, object(state).Next ?? null])).toEqual([
-    ['settle', 'redeploy'],
-    ['redeploy', 'prove'],
-    ['prove', 'complete'],
-    ['complete', 'done'],
-    ['done', null],
-    ['superseded', null],
-    ['stall', 'stopped'],
-    ['stopped', null],
+  const failsTo = (state: unknown) => {
+    const caught = object(state).Catch;
+    return Array.isArray(caught) ? object(caught[1]).Next : null;
+  };
+  const graph = Object.entries(object(States)).map(([name, state]) => [
+    name,
+    object(state).Next ?? null,
+    failsTo(state),
   ]);
+  expect(new Set(graph.map((edge) => edge.join(' -> ')))).toEqual(
+    new Set([
+      'settle -> wait before redeploy -> stall',
+      'wait before redeploy -> redeploy -> ',
+      'redeploy -> prove -> roll-back',
+      'prove -> complete -> stall',
+      'complete -> done -> stall',
+      'done ->  -> ',
+      'superseded ->  -> ',
+      'roll-back -> wait before redeploy 2 -> stall',
+      'wait before redeploy 2 -> redeploy 2 -> ',
+      'redeploy 2 -> rolled-back -> stall',
+      'rolled-back -> rolled back -> stall',
+      'rolled back ->  -> ',
+      'stall -> stalled -> ',
+      'stalled ->  -> ',
+    ]),
+  );
 });
 
 it('a role invokes the functions of its plan and nothing else', () => {
@@ -136,7 +158,9 @@ it('a role invokes the functions of its plan and nothing else', () => {
             {
               Action: 'lambda:InvokeFunction',
               Effect: 'Allow',
-              Resource: ['complete', 'prove', 'redeploy', 'settle', 'stall'].map(functionArn),
+              Resource: ['complete', 'prove', 'redeploy', 'roll-back', 'rolled-back', 'settle', 'stall'].map(
+                functionArn,
+              ),
             },
           ],
         },

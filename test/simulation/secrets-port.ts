@@ -67,6 +67,13 @@ export function secretsPort(service: SecretsManager, caller: Caller, gate: Gate,
         ...(from === null ? {} : { RemoveFromVersionId: from }),
       });
     },
+    async removePending(secretId, from) {
+      await call('UpdateSecretVersionStage', {
+        SecretId: secretId,
+        VersionStage: 'AWSPENDING',
+        RemoveFromVersionId: from,
+      });
+    },
     async tag(secretId, tags) {
       await call('TagResource', {
         SecretId: secretId,

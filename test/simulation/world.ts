@@ -8,7 +8,17 @@ import { emptyDocument, parseDocument, type SecretDocument } from '../../lambdas
 import { publicError } from '../../lambdas/contract/errors.ts';
 import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
 import { consentTag, suppliedLabel } from '../../lambdas/contract/marks.ts';
-import { type PlanId, plans, type StageId, type StageRetry, stages } from '../../lambdas/contract/plan.ts';
+import {
+  type PlanId,
+  plans,
+  type StageDescription,
+  type StageId,
+  type StageRetry,
+  stages,
+  supersededError,
+  type WayOutId,
+  waysOut,
+} from '../../lambdas/contract/plan.ts';
 import type { Clock, Events, Log } from '../../lambdas/contract/ports.ts';
 import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
@@ -47,7 +57,7 @@ export interface Setting {
   readonly initial: Readonly<Record<string, string>> | null;
 }
 
-export type RolloutEnd = 'completed' | 'stalled' | 'superseded';
+export type RolloutEnd = 'completed' | 'rolled-back' | 'stalled' | 'superseded';
 
 export interface Rollout {
   readonly name: string;
@@ -113,6 +123,7 @@ export class World {
           class: setting.secretClass.id,
           options: setting.options,
           plan: setting.secretClass.plan,
+          restorable: setting.secretClass.restorable,
           consumers: [{ name: 'web', kind: 'ecs', cluster: 'shop', service: 'web' }],
           probe: setting.probe,
         },
@@ -308,26 +319,43 @@ export class World {
 
   /** Walks a plan as the state machine drawn from it would. */
   async #run(planId: PlanId, first: RolloutState, rollout: Rollout): Promise<void> {
-    const plan = plans[planId];
-    let state: unknown = first;
-    for (const id of plan.stages) {
+    const end = await this.#walk(plans[planId].stages, first, rollout);
+    if (end.is === 'through') rollout.end = 'completed';
+    else if (end.is === 'superseded') rollout.end = 'superseded';
+    else await this.#leave((stages[end.stage] as StageDescription).onFailure ?? 'stall', end.state, rollout);
+  }
+
+  async #leave(way: WayOutId, state: unknown, rollout: Rollout): Promise<void> {
+    const end = await this.#walk(waysOut[way].stages, state, rollout);
+    if (end.is === 'superseded') rollout.end = 'superseded';
+    else if (end.is === 'failed' && way !== 'stall') await this.#leave('stall', end.state, rollout);
+    else rollout.end = way === 'stall' ? 'stalled' : 'rolled-back';
+  }
+
+  async #walk(
+    way: readonly StageId[],
+    first: unknown,
+    rollout: Rollout,
+  ): Promise<{ is: 'through' } | { is: 'superseded' } | { is: 'failed'; stage: StageId; state: unknown }> {
+    let state = first;
+    for (const id of way) {
+      const { waitSeconds } = stages[id] as StageDescription;
+      if (waitSeconds !== undefined) {
+        rollout.transitions += 1;
+        await new Promise<void>((resolve) => this.clock.after(waitSeconds * 1000, resolve));
+      }
       const result = await this.#stage(id, state, rollout);
-      if (result.ok) {
-        state = result.state;
-      } else if (result.error.name === plan.superseded) {
-        rollout.end = 'superseded';
-        return;
-      } else {
+      if (!result.ok) {
+        if (result.error.name === supersededError) return { is: 'superseded' };
         const failure = {
           Error: result.error.name,
           Cause: JSON.stringify({ errorMessage: result.error.message }),
         };
-        await this.#stage(plan.otherwise, { ...(state as RolloutState), failure }, rollout);
-        rollout.end = 'stalled';
-        return;
+        return { is: 'failed', stage: id, state: { ...(state as RolloutState), failure } };
       }
+      state = result.state;
     }
-    rollout.end = 'completed';
+    return { is: 'through' };
   }
 
   async #stage(

@@ -76,6 +76,18 @@ export function secretsManager(client: SecretsManagerClient): Secrets {
       );
     },
 
+    async removePending(secretId, from) {
+      await call('UpdateSecretVersionStage', () =>
+        client.send(
+          new UpdateSecretVersionStageCommand({
+            SecretId: secretId,
+            VersionStage: 'AWSPENDING',
+            RemoveFromVersionId: from,
+          }),
+        ),
+      );
+    },
+
     async tag(secretId, tags) {
       await call('TagResource', () =>
         client.send(

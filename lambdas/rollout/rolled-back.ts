@@ -1,0 +1,37 @@
+import { completedTag, rolledBackTag } from '../contract/marks.ts';
+import { parseRolloutState } from '../contract/rollout-state.ts';
+import type { StageDefinition } from '../contract/stage.ts';
+import { reasonOf } from './failure-reason.ts';
+import { rolloutEvent } from './rollout-event.ts';
+import { secretOf } from './secret-of.ts';
+
+/** Records on the secret that the previous version runs everywhere again, then reports it. Both may be repeated. */
+export const stage: StageDefinition = {
+  id: 'rolled-back',
+  secretActions: ['secretsmanager:TagResource'],
+  readsValues: false,
+  putsEvents: true,
+  redeploys: false,
+
+  async run(input, context) {
+    const state = parseRolloutState(input);
+    const secret = secretOf(context, state);
+    const givenUp = state.rolledBackFrom ?? '';
+    await context.ports.secrets.tag(
+      state.secretId,
+      new Map([
+        [completedTag, state.versionId],
+        [rolledBackTag, givenUp],
+      ]),
+    );
+    const reason = `${reasonOf(state)} The previous version is current again, and every consumer runs with it; version ${givenUp} was given up.`;
+    await context.ports.events.put(
+      rolloutEvent('Rollout Rolled Back', state, secret, context, {
+        at: 'rolled-back',
+        code: state.failure?.Error ?? 'Internal',
+        reason,
+      }),
+    );
+    return state;
+  },
+};
