@@ -1,0 +1,64 @@
+import { lookAt } from '../../../lib/operations/look.ts';
+import { type Obstacle, obstaclesTo } from '../../../lib/operations/obstacles.ts';
+import { type Forecast, forecast, type PlannedPart } from '../../../lib/operations/plan.ts';
+import { subjectOf } from '../../../lib/operations/subject.ts';
+import type { Paint } from '../../../lib/rehearsal/paint.ts';
+import type { Command } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+export const command: Command = {
+  name: 'plan',
+  summary: 'what a rotation would do, in order, and what it breaks',
+  about: 'one',
+  details: `It changes nothing. Exit code 1 tells that something stands in the way of a rotation now: a missing consent, a
+value that nobody has supplied, a pending version.`,
+  flags: {},
+
+  async run({ given, deployment, ports, paint }) {
+    const subject = subjectOf(deployment, given.secrets[0] ?? '');
+    const planned = forecast(subject);
+    const obstacles = obstaclesTo(await lookAt(subject, ports));
+    return {
+      exitCode: obstacles.length === 0 ? exitCodes.ok : exitCodes.wrong,
+      text: textOf(planned, obstacles, paint),
+      json: { ...planned, obstacles },
+    };
+  },
+};
+
+function textOf(planned: Forecast, obstacles: readonly Obstacle[], paint: Paint): string {
+  const { secret, class: classId, plan, breaks, needsConsent, needsSupply } = planned;
+  const name = Math.max(...[...planned.steps, ...planned.stages].map((part) => part.name.length));
+  const facts = [
+    breaks === null ? 'It breaks nothing.' : `It breaks something: ${breaks}.`,
+    needsConsent
+      ? `It needs a person's consent, because ${breaks ?? 'the class is guarded'}.`
+      : 'It needs no consent.',
+    ...(needsSupply ? ['Its value comes from a person.'] : []),
+  ];
+  return `${paint('heading', `${secret} (${classId}), plan ${plan}`)}
+
+Rotation, by Secrets Manager:
+${planned.steps.map((part) => line(part, name)).join('')}
+Rollout, by Step Functions:
+${planned.stages.map((part) => line(part, name)).join('')}
+${facts.join('\n')}
+${
+  obstacles.length === 0
+    ? paint('good', `Nothing stands in its way: keyturn rotate ${secret}`)
+    : obstacles
+        .map(({ sentence, hint }) => `${paint('bad', `In its way: ${sentence}`)}\n  → ${hint}`)
+        .join('\n')
+}
+`;
+}
+
+function line({ name, does, waitSeconds, touches, onFailure }: PlannedPart, width: number): string {
+  const indent = ' '.repeat(width + 4);
+  const wait = waitSeconds === 0 ? '' : ` (after ${waitSeconds} s)`;
+  const rows = [
+    ...touches.map((touched) => `${indent}- ${touched}\n`),
+    `${indent}if it fails: ${onFailure}\n`,
+  ];
+  return `  ${name.padEnd(width)}  ${does}${wait}\n${rows.join('')}`;
+}
