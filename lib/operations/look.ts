@@ -24,7 +24,7 @@ export async function lookAt(
   { secrets, rollouts, clock }: OperatorPorts,
 ): Promise<Sighting> {
   const overview = await secrets.overview(subject.secret.settings.id);
-  const walked = await attemptInCharge(subject, overview, rollouts);
+  const { walked, overtaken } = await attemptInCharge(subject, overview, rollouts);
   const now = clock.now();
   const currentId = holderOf(overview, 'AWSCURRENT');
   const pending = holderOf(overview, 'AWSPENDING');
@@ -35,7 +35,7 @@ export async function lookAt(
     previousId: holderOf(overview, 'AWSPREVIOUS'),
     pendingId: pending === currentId ? null : pending,
     walked,
-    rollout: standingOf({ overview, now, walked }),
+    rollout: standingOf({ overview, now, walked, overtaken }),
     now,
   };
 }

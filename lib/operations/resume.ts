@@ -78,21 +78,18 @@ function demandUnfinished({ rollout, subject, currentId, overview }: Sighting): 
  * The time of publication decides which consumers count as renewed. Where it is not known it is now, which
  * restarts every consumer once more and can leave none with an old value.
  */
-function continued({ rollout, walked, overview, currentId, previousId, subject, now }: Sighting) {
+function continued({ rollout, overview, currentId, previousId, subject, now }: Sighting) {
   if (rollout.is === 'stalled') {
     const { failure: _failure, attempt: _attempt, oldValueRefused: _proof, ...state } = rollout.state;
     return state;
   }
-  const versionId = currentId ?? '';
-  const { lastRotatedAt } = overview;
-  const createdAt = overview.versions.get(versionId)?.createdAt ?? now;
-  const rotated = walked === null && lastRotatedAt !== null && lastRotatedAt >= createdAt;
+  const since = rollout.is === 'missing' ? rollout.since : null;
   return {
     schema: 1 as const,
     secretId: overview.arn,
-    versionId,
+    versionId: currentId ?? '',
     previousVersionId: previousId,
     plan: subject.secret.plan,
-    publishedAt: (rotated ? lastRotatedAt : now).toISOString(),
+    publishedAt: (since ?? now).toISOString(),
   };
 }

@@ -104,7 +104,7 @@ function demandRestorable(sighting: Sighting, restored: string | null): void {
   if (rollout.is === 'running' || rollout.is === 'starting') {
     throw refusal(
       `The rollout of ${key} is under way, and goes back by itself when its consumers do not become healthy.`,
-      `Wait until it is completed or stalled: keyturn status ${key}.`,
+      `Wait until it is completed or stalled: keyturn status ${key}. To go back at once, end its execution first (StopExecution).`,
     );
   }
 }

@@ -51,7 +51,12 @@ export type RolloutStanding =
       readonly state: RolloutState;
     }
   /** The version is current, and no rollout has brought it to the consumers. */
-  | { readonly is: 'missing'; readonly why: string };
+  | {
+      readonly is: 'missing';
+      readonly why: string;
+      /** When AWSCURRENT moved to it; null: not known. */
+      readonly since: Date | null;
+    };
 
 /** The newest execution of a version's rollout. */
 export interface Attempt {
@@ -69,6 +74,8 @@ export interface Evidence {
   readonly now: Date;
   /** The attempt that is in charge of the current version; null: none is known. */
   readonly walked: Walked | null;
+  /** True when the version before has been brought to the consumers later than the current one. */
+  readonly overtaken: boolean;
 }
 
 /** Milliseconds in which the event of a finished rotation usually has started its rollout. */
@@ -98,28 +105,29 @@ export async function attemptInCharge(
   subject: Subject,
   overview: SecretOverview,
   rollouts: OperatorRollouts,
-): Promise<Walked | null> {
+): Promise<Pick<Evidence, 'walked' | 'overtaken'>> {
   const currentId = holderOf(overview, 'AWSCURRENT');
   const previousId = holderOf(overview, 'AWSPREVIOUS');
-  if (currentId === null) return null;
+  if (currentId === null) return { walked: null, overtaken: false };
   const [own, other] = await Promise.all([
     latestAttempt(subject, overview.arn, currentId, rollouts),
     previousId === null ? null : latestAttempt(subject, overview.arn, previousId, rollouts),
   ]);
-  const laterThanOwn =
-    other !== null && (own === null || other.execution.startedAt > own.execution.startedAt);
-  if (other !== null && laterThanOwn && other.execution.status !== 'SUCCEEDED') {
-    const states = await rollouts.states(other.execution.arn);
-    if (stateOf({ ...other, states }).versionId === currentId) return { ...other, states };
+  const later =
+    other !== null && (own === null || other.execution.startedAt > own.execution.startedAt) ? other : null;
+  if (later !== null && later.execution.status !== 'SUCCEEDED') {
+    const walked = { ...later, states: await rollouts.states(later.execution.arn) };
+    if (stateOf(walked).versionId === currentId) return { walked, overtaken: false };
   }
-  if (own === null) return null;
+  const overtaken = later !== null;
+  if (own === null) return { walked: null, overtaken };
   // The way of what ended well is of no interest, and it is another call for every secret of a fleet.
   const states = own.execution.status === 'SUCCEEDED' ? [] : await rollouts.states(own.execution.arn);
-  return { ...own, states };
+  return { walked: { ...own, states }, overtaken };
 }
 
 /** Decides; changes and asks nothing. */
-export function standingOf({ overview, now, walked }: Evidence): RolloutStanding {
+export function standingOf({ overview, now, walked, overtaken }: Evidence): RolloutStanding {
   const currentId = holderOf(overview, 'AWSCURRENT');
   if (currentId === null) return { is: 'none' };
   if (walked?.execution.status === 'RUNNING') return running(walked);
@@ -128,6 +136,13 @@ export function standingOf({ overview, now, walked }: Evidence): RolloutStanding
   // A rollout that stalled on its way back leaves the mark of the completion that the version once had.
   if (ended !== null && goneBack) return ended;
   if (overview.tags.get(completedTag) === currentId) {
+    if (overtaken) {
+      return {
+        is: 'missing',
+        why: 'AWSCURRENT was moved back to it by hand, after the rollout of another version had begun',
+        since: null,
+      };
+    }
     const from = overview.tags.get(rolledBackTag);
     return from !== undefined && from === holderOf(overview, 'AWSPREVIOUS')
       ? { is: 'rolled-back', from }
@@ -135,7 +150,11 @@ export function standingOf({ overview, now, walked }: Evidence): RolloutStanding
   }
   if (ended !== null) return ended;
   if (walked !== null) {
-    return { is: 'missing', why: 'it was made current again after its own rollout was over' };
+    return {
+      is: 'missing',
+      why: 'it was made current again after its own rollout was over',
+      since: null,
+    };
   }
   return withoutExecution(overview, currentId, now);
 }
@@ -149,11 +168,11 @@ function withoutExecution(overview: SecretOverview, currentId: string, now: Date
   }
   const moved = lastRotatedAt !== null && lastRotatedAt >= createdAt ? lastRotatedAt : createdAt;
   if (moved === createdAt && !pendingToo) {
-    return { is: 'missing', why: 'it was put in by hand, not by a rotation' };
+    return { is: 'missing', why: 'it was put in by hand, not by a rotation', since: createdAt };
   }
   return now.getTime() - moved.getTime() < eventTravels
     ? { is: 'starting' }
-    : { is: 'missing', why: 'the event of its rotation started nothing' };
+    : { is: 'missing', why: 'the event of its rotation started nothing', since: moved };
 }
 
 function running(walked: Walked): RolloutStanding {

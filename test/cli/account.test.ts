@@ -6,7 +6,7 @@ let world: AccountWorld;
 
 beforeAll(async () => {
   world = await startAccountWorld();
-}, 60_000);
+}, 120_000);
 
 afterAll(() => world.stop());
 
