@@ -18,8 +18,8 @@ interface NamedConsumer {
 }
 
 /**
- * Restarts every consumer of the secret, all at once, and waits until what runs is healthy and younger than
- * the version. May run again: a restart that is young enough is not repeated.
+ * Restarts the consumers of the secret, at once or one after the other, and waits until what runs is healthy
+ * and younger than the version. May run again: a restart that is young enough is not repeated.
  */
 export const stage: StageDefinition = {
   id: 'redeploy',
@@ -37,15 +37,26 @@ export const stage: StageDefinition = {
       versionId: state.versionId,
       since: new Date(state.publishedAt),
     };
-    await Promise.all(consumers.map(({ hook }) => hook.begin(renewing, context.ports.clock)));
-    for (let wait = firstWait; ; wait = Math.min(wait * 1.5, longestWait)) {
-      const missing = await reasonsOf(consumers, renewing, context);
-      if (missing.length === 0) return { ...state, consumersRenewed: consumers.length };
-      if (context.remaining() < wait + margin) throw notHealthy(missing);
-      await context.ports.clock.sleep(wait);
-    }
+    const rounds = secret.together ? [consumers] : consumers.map((consumer) => [consumer]);
+    for (const round of rounds) await renew(round, renewing, context);
+    return { ...state, consumersRenewed: consumers.length };
   },
 };
+
+async function renew(
+  consumers: readonly NamedConsumer[],
+  renewing: Renewing,
+  context: StageContext,
+): Promise<void> {
+  const { clock } = context.ports;
+  await Promise.all(consumers.map(({ hook }) => hook.begin(renewing, clock)));
+  for (let wait = firstWait; ; wait = Math.min(wait * 1.5, longestWait)) {
+    const missing = await reasonsOf(consumers, renewing, context);
+    if (missing.length === 0) return;
+    if (context.remaining() < wait + margin) throw notHealthy(missing);
+    await clock.sleep(wait);
+  }
+}
 
 async function reasonsOf(
   consumers: readonly NamedConsumer[],

@@ -124,6 +124,8 @@ export class World {
           options: setting.options,
           plan: setting.secretClass.plan,
           restorable: setting.secretClass.restorable,
+          window: null,
+          together: setting.secretClass.cutover,
           consumers: [{ name: 'web', kind: 'ecs', cluster: 'shop', service: 'web' }],
           probe: setting.probe,
         },
