@@ -16,6 +16,8 @@ export const RolloutState = z.strictObject({
   versionId: z.string(),
   /** The version that was current before; null for a secret's first value. */
   previousVersionId: z.nullable(z.string()),
+  /** Where a roll-back leads. Left out: to `previousVersionId`. */
+  lastProvenVersionId: z.optional(z.string()),
   plan: z.string(),
   /** ISO 8601: when AWSCURRENT moved. A consumer counts as renewed only if it started after this. */
   publishedAt: z.string(),

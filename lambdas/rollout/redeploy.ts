@@ -51,25 +51,26 @@ async function renew(
   const { clock } = context.ports;
   await Promise.all(consumers.map(({ hook }) => hook.begin(renewing, clock)));
   for (let wait = firstWait; ; wait = Math.min(wait * 1.5, longestWait)) {
-    const missing = await reasonsOf(consumers, renewing, context);
+    const missing = await missingOf(consumers, renewing, context);
     if (missing.length === 0) return;
-    if (context.remaining() < wait + margin) throw notHealthy(missing);
+    const over = missing.some((one) => one.over);
+    if (over || context.remaining() < wait + margin) throw notHealthy(missing.map(({ reason }) => reason));
     await clock.sleep(wait);
   }
 }
 
-async function reasonsOf(
+async function missingOf(
   consumers: readonly NamedConsumer[],
   renewing: Renewing,
   { ports }: StageContext,
-): Promise<string[]> {
+): Promise<{ reason: string; over: boolean }[]> {
   const renewals = await Promise.all(
     consumers.map(async ({ name, hook }) => ({ name, renewal: await hook.look(renewing, ports.clock) })),
   );
   return renewals.flatMap(({ name, renewal }) => {
     if (renewal.renewed) return [];
     ports.log({ message: renewal.reason, consumer: name, stage: 'redeploy' });
-    return [`${name}: ${renewal.reason}`];
+    return [{ reason: `${name}: ${renewal.reason}`, over: renewal.over ?? false }];
   });
 }
 

@@ -21,12 +21,21 @@ export class Application {
   #tasks: Task[];
   #deployedAt: number;
   #pending = 0;
+  #failed = false;
   #asked = 0;
   readonly #clock: WorldClock;
   readonly #load: () => string | null;
   readonly #judge: Judge;
+  readonly #canUse: (value: string) => boolean;
 
-  constructor(clock: WorldClock, load: () => string | null, judge: Judge) {
+  /** @param canUse values with which a task becomes healthy. */
+  constructor(
+    clock: WorldClock,
+    load: () => string | null,
+    judge: Judge,
+    canUse: (value: string) => boolean = () => true,
+  ) {
+    this.#canUse = canUse;
     this.#clock = clock;
     this.#load = load;
     this.#judge = judge;
@@ -45,9 +54,9 @@ export class Application {
       primary: {
         createdAt: new Date(this.#deployedAt),
         running: this.#pending === 0 ? 2 : 0,
-        rollout: this.#pending === 0 ? 'completed' : 'in-progress',
+        rollout: this.#pending > 0 ? 'in-progress' : this.#failed ? 'failed' : 'completed',
       },
-      deployments: 1 + this.#pending,
+      deployments: 1 + this.#pending + (this.#failed ? 1 : 0),
     }),
     tasks: async () =>
       this.#tasks.map(
@@ -59,7 +68,9 @@ export class Application {
       this.#pending += 1;
       this.#clock.after(startTime, () => {
         this.#pending -= 1;
-        this.#tasks = started;
+        this.#failed = started.some(({ value }) => value !== null && !this.#canUse(value));
+        // The circuit breaker: what ran before goes on.
+        if (!this.#failed) this.#tasks = started;
       });
     },
   };

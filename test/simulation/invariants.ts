@@ -52,10 +52,12 @@ export class Checker {
       !world.edits.includes(currentId ?? '')
     ) {
       const document = world.currentDocument();
+      // A roll-back moves it to the version that the consumers are known to run with: here the first.
+      const wentBack = world.stubborn && currentId === world.versions()[0]?.id;
       if (document === null) this.#break(after, 'AWSCURRENT was lost');
       else if (!document.has(world.variable))
         this.#break(after, 'AWSCURRENT reached a version without a value');
-      else if (document.memory?.base !== this.#currentId) {
+      else if (document.memory?.base !== this.#currentId && !wentBack) {
         this.#break(
           after,
           `AWSCURRENT moved from ${this.#currentId} to a version made from ${document.memory?.base}`,
@@ -88,7 +90,8 @@ export class Checker {
   #everyRotationEnded(world: World): void {
     for (const run of world.secrets.runs) {
       if (run.status === 'succeeded') continue;
-      if (run.status === 'abandoned' && world.edits.length > 0) continue;
+      // A roll-back moves AWSCURRENT too, under a rotation that began from the version it gives up.
+      if (run.status === 'abandoned' && (world.edits.length > 0 || world.stubborn)) continue;
       const outcome = run.attempts.at(-1)?.steps.at(-1)?.outcome;
       const refused =
         typeof outcome === 'object' && ['ConsentMissing', 'SupplyMissing'].includes(outcome?.errorType ?? '');
@@ -105,7 +108,9 @@ export class Checker {
       if (rollouts.length !== 1) this.#break('the end', `${run.token} has ${rollouts.length} rollouts`);
       const end = rollouts[0]?.end ?? 'open';
       const replaced = world.currentId() !== run.token;
-      if (end !== 'completed' && !(replaced && end === 'superseded')) {
+      // This application can use no value but the first: not a later one, and not one that a person types.
+      const wentBack = world.stubborn && (end === 'rolled-back' || world.edits.length > 0);
+      if (end !== 'completed' && !wentBack && !(replaced && end === 'superseded')) {
         this.#break('the end', `the rollout of ${run.token} ended ${end}`);
       }
     }

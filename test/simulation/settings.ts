@@ -65,3 +65,14 @@ export const emptySecret: Setting = {
   judge: bearer,
   initial: null,
 };
+
+/** An application that cannot use the new value: its rollout is rolled back. */
+export const stubbornConsumer: Setting = {
+  secretClass: signingKeyCutover,
+  variable: 'TOKEN',
+  options: { variable: 'TOKEN', format },
+  probe: jwtProbe,
+  judge: jwt,
+  initial,
+  stubborn: true,
+};

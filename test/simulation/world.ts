@@ -53,6 +53,8 @@ export interface Setting {
   readonly options: Readonly<Record<string, unknown>>;
   readonly probe: Settings['secrets'][number]['probe'];
   readonly judge: Judge;
+  /** True: the application cannot start with any value but the first. */
+  readonly stubborn?: boolean;
   /** The members of the first document; null: the secret starts empty. */
   readonly initial: Readonly<Record<string, string>> | null;
 }
@@ -111,6 +113,7 @@ export class World {
       this.clock,
       () => this.currentDocument()?.value(setting.variable).reveal() ?? null,
       setting.judge,
+      (value) => setting.stubborn !== true || value === setting.initial?.[setting.variable],
     );
     this.#settings = {
       schema: 1,
@@ -219,6 +222,10 @@ export class World {
   currentDocument(): SecretDocument | null {
     const current = this.versions().find((version) => version.labels.includes('AWSCURRENT'));
     return current === undefined ? null : documentOf(current);
+  }
+
+  get stubborn(): boolean {
+    return this.#setting.stubborn === true;
   }
 
   get variable(): string {
