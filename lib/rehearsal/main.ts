@@ -6,12 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { catalogOf } from '../../lambdas/catalog/platforms.ts';
 import { type Deployment, parseDeployment } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
-import { startAccount } from './endpoint/account.ts';
 import { accountClient } from './endpoint/account-client.ts';
 import { exitCodes, type Options, parseOptions } from './options.ts';
 import { paintFor } from './paint.ts';
 import { startProgress } from './progress.ts';
-import { rehearse } from './rehearsal.ts';
 import { broken, serialised } from './report.ts';
 import { select } from './selection.ts';
 import { ending } from './table.ts';
@@ -71,11 +69,13 @@ async function run(options: Options): Promise<number> {
     return refused(`--json must be followed by a file that can be written; received "${options.json}".`);
   }
   const seed = options.seed ?? randomInt(2 ** 32);
-  const own = options.endpoint === null ? await startAccount({ compression, seed: String(seed) }) : null;
+  const own = options.endpoint === null ? await ownAccount(seed) : null;
   const client = accountClient(own?.url ?? options.endpoint ?? '');
   const progress = startProgress(process.stderr);
   try {
     await reachable(client, options.endpoint);
+    // Not before everything has been checked: CDK takes longer to load than a bad flag to be refused.
+    const { rehearse } = await import('./rehearsal.ts');
     const report = await rehearse({
       chosen: selection.selected.map(({ deployment, secrets }) => ({ deployment, keys: secrets })),
       seed,
@@ -94,6 +94,11 @@ async function run(options: Options): Promise<number> {
     progress.stop();
     await own?.stop();
   }
+}
+
+async function ownAccount(seed: number) {
+  const { startAccount } = await import('./endpoint/account.ts');
+  return startAccount({ compression, seed: String(seed) });
 }
 
 /** Another vendor's emulator does not invoke these functions, nor start these consumers: say so at once. */
