@@ -1,5 +1,5 @@
 /** `npm run bench`: what the pipeline costs, side by side with what it is measured against; exit 1 past a target. */
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { startProgress } from '../../lib/rehearsal/progress.ts';
 import { weighBundles } from './bundles.ts';
@@ -49,8 +49,13 @@ async function main(args: readonly string[]): Promise<number> {
     }
     json = values.json;
   } catch (caught) {
-    process.stderr.write(`${reasonOf(caught)} See --help.\n`);
-    return exitCodes.usage;
+    return refused(`${reasonOf(caught).replace(/\.?$/, '.')} See --help.`);
+  }
+  try {
+    // Before a minute of work, whose numbers could not be stored.
+    if (json !== undefined) appendFileSync(json, '');
+  } catch {
+    return refused(`--json must be followed by a file that can be written; received "${json}".`);
   }
   try {
     return await bench(json);
@@ -80,6 +85,11 @@ async function bench(json: string | undefined): Promise<number> {
     `${sentences.length === 0 ? 'Every target was met' : 'A target was missed'}; ${seconds} s.\n`,
   );
   return sentences.length === 0 ? exitCodes.met : exitCodes.missed;
+}
+
+function refused(sentence: string): number {
+  process.stderr.write(`${sentence}\n`);
+  return exitCodes.usage;
 }
 
 function reasonOf(caught: unknown): string {

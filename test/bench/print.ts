@@ -12,7 +12,8 @@ export function printCalls(rows: readonly CallRow[]): string {
   return [
     'Secrets Manager calls per rotation, all counted by the same local Secrets Manager',
     `(targets: at most ${targets.warmCalls} warm, ${targets.freshCalls} where finish meets a fresh container, ${targets.writes} of them writes;`,
-    ' the templates’ sequences: aws-samples/aws-secrets-manager-rotation-lambdas, replayed by test/bench/aws-templates.ts)',
+    ' the templates’ sequences: aws-samples/aws-secrets-manager-rotation-lambdas, replayed by test/bench/aws-templates.ts;',
+    ' the four steps only: the stages of our rollout make calls of their own, and the templates have no rollout)',
     '',
     ...aligned(
       ['', 'warm', 'fresh', 'writes', `generic/this`, `PostgreSQL/this`],
