@@ -70,8 +70,19 @@ const DeploymentSecret = z.strictObject({
   options: z.optional(z.record(z.string(), z.unknown())),
   /** Left out: the secret rotates on demand only. */
   schedule: z.optional(Schedule),
+  /**
+   * When a class that ends sessions may rotate on demand: inside the window of `schedule` only, else with
+   * consent (`in-window`, the default), or `any-time`. Without a schedule there is no window to keep.
+   */
+  onDemand: z.optional(z.enum(['in-window', 'any-time'])),
   /** Keys of `consumers`: what must restart before the new value counts as arrived. */
   consumers: z.array(z.string()),
+  /**
+   * True: all consumers restart at once, as holders of one shared value should. False: one after the other, in
+   * the order of `consumers`, so that a value that the first cannot use never reaches the second. Default: at
+   * once for classes that end sessions, else one after the other.
+   */
+  together: z.optional(z.boolean()),
   /** How to prove the new and the old value; overrides the catalog's. `null`: nothing can probe it. */
   probe: z.optional(z.nullable(OfKind)),
 });

@@ -78,6 +78,58 @@ export function checkSchedule(cron: string, window: string): Checked<Window> {
   return checkWindow(cron, hour, hours, window);
 }
 
+/**
+ * Whether a moment lies in one of a schedule's windows.
+ *
+ * @param window one that `checkSchedule` has let through.
+ */
+export function isInWindow({ cron, hours }: Window, moment: Date): boolean {
+  const [, hour = '', day = '', month = '', weekday = ''] = cron
+    .slice('cron('.length, -1)
+    .trim()
+    .split(/\s+/);
+  if (!matches(month, monthRule, moment.getUTCMonth() + 1)) return false;
+  if (!dayMatches(day, moment) || !weekdayMatches(weekday, moment)) return false;
+  // Windows end by midnight, so the one that holds the moment began on its day.
+  const now = moment.getUTCHours();
+  return hoursOf(hour).some((start) => start <= now && now < start + hours);
+}
+
+/** `L` is the last day of the month. */
+function dayMatches(field: string, moment: Date): boolean {
+  const last = new Date(Date.UTC(moment.getUTCFullYear(), moment.getUTCMonth() + 1, 0)).getUTCDate();
+  const day = moment.getUTCDate();
+  return field.split(',').some((part) => (part === 'L' ? day === last : matches(part, dayRule, day)));
+}
+
+/** `L` alone is Saturday, `6L` the last Friday of the month, `2#1` its first Monday. */
+function weekdayMatches(field: string, moment: Date): boolean {
+  const day = moment.getUTCDay() + 1;
+  const date = moment.getUTCDate();
+  const last = new Date(Date.UTC(moment.getUTCFullYear(), moment.getUTCMonth() + 1, 0)).getUTCDate();
+  return field.split(',').some((part) => {
+    if (part === 'L') return day === 7;
+    const nth = /^(\w+)(L|#([1-5]))$/.exec(part);
+    if (nth === null) return matches(part, weekdayRule, day);
+    if (numberOf(nth[1] ?? '', weekdayRule) !== day) return false;
+    return nth[2] === 'L' ? date + 7 > last : Math.ceil(date / 7) === Number(nth[3]);
+  });
+}
+
+/** Lists, ranges, names and steps of one field. */
+function matches(field: string, rule: FieldRule, value: number): boolean {
+  return field.split(',').some((part) => {
+    const [range = '', step] = part.split('/');
+    if (range === '?' || (range === '*' && step === undefined)) return true;
+    const [from = rule.minimum, to] =
+      range === '*' || range === ''
+        ? [rule.minimum, rule.maximum]
+        : range.split('-').map((end) => numberOf(end, rule));
+    const until = to ?? (step === undefined ? from : rule.maximum);
+    return value >= from && value <= until && (value - from) % Number(step ?? 1) === 0;
+  });
+}
+
 function checkWindow(cron: string, hour: string, hours: number, window: string): Checked<Window> {
   const starts = hoursOf(hour);
   const latest = Math.max(...starts);

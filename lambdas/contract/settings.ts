@@ -22,6 +22,10 @@ export const SecretSettings = z.strictObject({
   plan: z.string(),
   /** Whether moving AWSCURRENT back brings the previous value back: no target outside has to be restored. */
   restorable: z.boolean(),
+  /** The maintenance window that the class asks a consent for when it is left; null: any time is fine. */
+  window: z.nullable(z.strictObject({ cron: z.string(), hours: z.int() })),
+  /** Whether the consumers restart at once; else one after the other, in their order. */
+  together: z.boolean(),
   /** Consumers in full, each with its name. */
   consumers: z.array(z.looseObject({ name: z.string(), kind: z.string() })),
   /** Null: nothing can probe this secret. */

@@ -2,7 +2,7 @@ import { emptyDocument, type Memory, parseDocument, type SecretDocument } from '
 import { KeyturnError } from '../contract/errors.ts';
 import { completedTag, suppliedLabel } from '../contract/marks.ts';
 import type { SecretDescription } from '../contract/ports.ts';
-import { consentFor } from './consent.ts';
+import { consentFor, needsConsent } from './consent.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf, standingOf } from './guards.ts';
 import { readPending } from './pending-version.ts';
@@ -65,10 +65,10 @@ async function make(
   currentId: string | null,
 ): Promise<SecretDocument> {
   const { ports, class: secretClass } = context;
+  const now = ports.clock.now();
+  const reason = needsConsent(context.class, context.secret, now);
   const consent =
-    secretClass.admission === 'guarded'
-      ? consentFor(description, secretClass.breaks(), current?.memory?.consent, ports.clock.now())
-      : undefined;
+    reason === null ? undefined : consentFor(description, reason, current?.memory?.consent, now);
   const suppliedId = secretClass.supplied ? holderOf(description, suppliedLabel) : null;
   const fresh = suppliedId !== current?.memory?.supplied ? suppliedId : null;
   const supplied = fresh === null ? null : await readDocument(context, fresh, 'supplied');
@@ -78,6 +78,7 @@ async function make(
     schema: 1,
     class: secretClass.id,
     base: currentId,
+    ...(secretClass.phases === null ? {} : { phase: 'introduced', root: context.event.token }),
     ...(unproven.length === 0 ? {} : { unproven }),
     ...(fresh === null ? {} : { supplied: fresh }),
     ...(consent === undefined ? {} : { consent }),

@@ -93,12 +93,13 @@ function resolveSecret(
   const options = { ...(classId === known?.class ? known.options : {}), ...secret.options };
   const parsed = secretClass.parse(options);
   if (!parsed.ok) throw invalid(`${field}: ${parsed.broken[0] ?? 'its options break a rule.'}`);
+  const window = resolveWindow(field, secret, secretClass);
   return {
     key,
     class: secretClass,
     plan: secretClass.plan,
     source: secret.source,
-    window: resolveWindow(field, secret, secretClass),
+    window,
     settings: {
       key,
       id: idOf(secret.source),
@@ -106,6 +107,8 @@ function resolveSecret(
       options: parsed.options,
       plan: secretClass.plan,
       restorable: secretClass.restorable,
+      together: secret.together ?? secretClass.cutover,
+      window: secretClass.cutover && secret.onDemand !== 'any-time' ? window : null,
       consumers: secret.consumers.map((name) => {
         const consumer = deployment.consumers[name];
         if (consumer === undefined)

@@ -1,9 +1,9 @@
-/** A person's consent to one rotation of a guarded secret: a tag that the create step reads. */
+/** A person's consent to one rotation that is guarded, or outside its maintenance window: a tag that the create step reads. */
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { consentBaseTag, consentTag } from '../../lambdas/contract/marks.ts';
 import type { OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
 import { holderOf } from '../../lambdas/rotation/guards.ts';
-import { noVersion } from './consents.ts';
+import { noVersion, takesConsent } from './consents.ts';
 import { refusal } from './refusal.ts';
 import { moment, parseSpan } from './spans.ts';
 import type { Subject } from './subject.ts';
@@ -37,7 +37,7 @@ export async function approve(
   { secrets, clock }: OperatorPorts,
 ): Promise<Approved> {
   const { key, class: secretClass, settings } = subject.secret;
-  if (secretClass.admission !== 'guarded') {
+  if (!takesConsent(subject)) {
     throw refusal(
       `${key} rotates without consent: its class is ${secretClass.id}.`,
       `Nothing is to be approved: keyturn rotate ${key}.`,

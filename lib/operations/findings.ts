@@ -4,7 +4,7 @@
  */
 import { suppliedLabel } from '../../lambdas/contract/marks.ts';
 import { holderOf } from '../../lambdas/rotation/guards.ts';
-import { consentOn } from './consents.ts';
+import { consentOn, takesConsent } from './consents.ts';
 import { ageOf, type Sighting } from './look.ts';
 import { moment, span } from './spans.ts';
 
@@ -181,7 +181,7 @@ export const questions: readonly Question[] = [
     id: 'consent',
     find: ({ overview, now, subject }) => {
       const consent = consentOn(overview, now);
-      return consent?.is === 'in force' && subject.secret.class.admission === 'guarded'
+      return consent?.is === 'in force' && takesConsent(subject)
         ? note(
             `A consent is in force until ${moment(consent.until)} (${consent.text}); it is good for one rotation.`,
             `keyturn rotate ${subject.secret.key}`,

@@ -3,7 +3,7 @@ import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { suppliedLabel } from '../../lambdas/contract/marks.ts';
 import { consentFor } from '../../lambdas/rotation/consent.ts';
 import { holderOf } from '../../lambdas/rotation/guards.ts';
-import { consentOn } from './consents.ts';
+import { consentNeed, consentOn } from './consents.ts';
 import { findingsOf, isNewer, type Limits, usualLimits } from './findings.ts';
 import type { Sighting } from './look.ts';
 
@@ -63,18 +63,18 @@ export function obstaclesTo(sighting: Sighting, limits: Limits = usualLimits): O
 
 /** The create step decides the same way; here it is asked before anything has begun. */
 function consentObstacle({ subject, overview, now }: Sighting): Obstacle | null {
-  const { key, class: secretClass, settings } = subject.secret;
-  if (secretClass.admission !== 'guarded') return null;
+  const { key } = subject.secret;
+  const reason = consentNeed(subject, now);
+  if (reason === null) return null;
   const hint = `Consent to it: keyturn approve ${key} --for 1h --reason "…".`;
-  const breaks = secretClass.bind(settings.options).breaks();
   if (consentOn(overview, now)?.is === 'used') {
     return {
-      sentence: `${key} does not rotate without a person's consent, because ${breaks ?? 'it is guarded'}; the consent on it has been used.`,
+      sentence: `${key} does not rotate without a person's consent, because ${reason}; the consent on it has been used.`,
       hint,
     };
   }
   try {
-    consentFor(overview, breaks, undefined, now);
+    consentFor(overview, reason, undefined, now);
     return null;
   } catch (caught) {
     if (!(caught instanceof KeyturnError)) throw caught;

@@ -2,6 +2,8 @@
 import { type Plan, plans, type StageDescription, stages, waysOut } from '../../lambdas/contract/plan.ts';
 import { type Step, steps } from '../../lambdas/contract/rotation-event.ts';
 import type { SecretSettings } from '../../lambdas/contract/settings.ts';
+import { consentNeed } from './consents.ts';
+import { span } from './spans.ts';
 import type { Subject } from './subject.ts';
 
 export interface PlannedPart {
@@ -23,8 +25,8 @@ export interface Forecast {
   readonly stages: readonly PlannedPart[];
   /** What the rotation ends or destroys, as a clause; null: nothing. */
   readonly breaks: string | null;
-  /** True where the class wants a person's consent. */
-  readonly needsConsent: boolean;
+  /** Why a rotation now needs a person's consent, as a clause; null: it needs none. */
+  readonly needsConsent: string | null;
   /** True where the value comes from a person. */
   readonly needsSupply: boolean;
 }
@@ -36,7 +38,9 @@ const stepsDo: Readonly<Record<Step, string>> = {
   finish: 'moves AWSCURRENT to it, if what is current is still what it was made from',
 };
 
-export function forecast({ secret }: Subject): Forecast {
+/** @param now decides whether a maintenance window is open */
+export function forecast(subject: Subject, now: Date): Forecast {
+  const { secret } = subject;
   const plan: Plan = plans[secret.plan];
   const { settings, class: secretClass } = secret;
   const bound = secretClass.bind(settings.options);
@@ -58,12 +62,12 @@ export function forecast({ secret }: Subject): Forecast {
         name: stage,
         does: described.does,
         waitSeconds: described.waitSeconds ?? 0,
-        touches: touchedBy(stage, settings),
+        touches: touchedBy(stage, settings, bound.phases?.holdSeconds() ?? 0),
         onFailure: wayOut(described.onFailure ?? 'stall', secretClass.restorable),
       };
     }),
     breaks: bound.breaks(),
-    needsConsent: secretClass.admission === 'guarded',
+    needsConsent: consentNeed(subject, now),
     needsSupply: secretClass.supplied,
   };
 }
@@ -76,9 +80,17 @@ function wayOut(way: keyof typeof waysOut, restorable: boolean): string {
 }
 
 /** What a stage acts on outside Secrets Manager. */
-function touchedBy(stage: string, { consumers, probe }: SecretSettings): string[] {
+function touchedBy(
+  stage: string,
+  { consumers, probe, together }: SecretSettings,
+  holdSeconds: number,
+): string[] {
   const acts: Readonly<Record<string, () => string[]>> = {
-    redeploy: () => consumers.map(({ name, kind, ...members }) => `${name} (${kind}${listed(members)})`),
+    hold: () => [`for ${span(holdSeconds * 1_000)}`],
+    redeploy: () => [
+      ...(consumers.length < 2 ? [] : [together ? 'all at once:' : 'one after the other:']),
+      ...consumers.map(({ name, kind, ...members }) => `${name} (${kind}${listed(members)})`),
+    ],
     prove: () =>
       probe === null
         ? ['nothing can probe this secret: nothing will be proven']

@@ -78,11 +78,17 @@ export async function rollBack(
 
 function demandRestorable(sighting: Sighting, restored: string | null): void {
   const { subject, overview, currentId, pendingId, rollout } = sighting;
-  const { key, class: secretClass } = subject.secret;
+  const { key, class: secretClass, settings } = subject.secret;
   if (!secretClass.restorable) {
     throw refusal(
       `${key} cannot go back by itself: its class ${secretClass.id} has told a target outside of the new value, and moving the label back would not take that back.`,
       `Rotate forward instead: keyturn rotate ${key}.`,
+    );
+  }
+  if (secretClass.bind(settings.options).phases !== null) {
+    throw refusal(
+      `The old and the new value of ${key} overlap: its rollout goes back by itself to the last phase that every consumer had, and going back from there would only publish the next phase again.`,
+      `Let it go on (keyturn resume ${key}), or rotate forward: keyturn rotate ${key}.`,
     );
   }
   if (restored === null) throw noVersion(subject);

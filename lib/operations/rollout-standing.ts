@@ -9,6 +9,7 @@ import type {
 } from '../../lambdas/contract/operator-ports.ts';
 import { waysOut } from '../../lambdas/contract/plan.ts';
 import { parseRolloutState, type RolloutState } from '../../lambdas/contract/rollout-state.ts';
+import { derivedToken } from '../../lambdas/contract/tokens.ts';
 import { reasonOf } from '../../lambdas/rollout/failure-reason.ts';
 import { holderOf } from '../../lambdas/rotation/guards.ts';
 import { executionArn, type Subject } from './subject.ts';
@@ -99,7 +100,8 @@ export async function latestAttempt(
 
 /**
  * The attempt that is in charge of the current version. It is not always one of this version's own: an
- * execution that rolls back makes the version before current, and brings that one to the consumers.
+ * execution that rolls back makes the version before current, and brings that one to the consumers; one that
+ * publishes the phases of an overlap is named after the first of them.
  */
 export async function attemptInCharge(
   subject: Subject,
@@ -109,21 +111,45 @@ export async function attemptInCharge(
   const currentId = holderOf(overview, 'AWSCURRENT');
   const previousId = holderOf(overview, 'AWSPREVIOUS');
   if (currentId === null) return { walked: null, overtaken: false };
-  const [own, other] = await Promise.all([
-    latestAttempt(subject, overview.arn, currentId, rollouts),
-    previousId === null ? null : latestAttempt(subject, overview.arn, previousId, rollouts),
-  ]);
-  const later =
-    other !== null && (own === null || other.execution.startedAt > own.execution.startedAt) ? other : null;
+  const family = familyOf(currentId, overview);
+  const others = previousId === null || family.includes(previousId) ? [] : familyOf(previousId, overview);
+  const [own, other] = await Promise.all(
+    [family, others].map((ids) => latestOf(subject, overview.arn, ids, rollouts)),
+  );
+  const laterThan = own?.execution.startedAt.getTime() ?? 0;
+  const later = other !== undefined && other.execution.startedAt.getTime() > laterThan ? other : null;
   if (later !== null && later.execution.status !== 'SUCCEEDED') {
     const walked = { ...later, states: await rollouts.states(later.execution.arn) };
-    if (stateOf(walked).versionId === currentId) return { walked, overtaken: false };
+    // While it runs, the label may have been moved by the stage that is at work.
+    const inCharge = later.execution.status === 'RUNNING' || family.includes(stateOf(walked).versionId);
+    if (inCharge) return { walked, overtaken: false };
   }
   const overtaken = later !== null;
-  if (own === null) return { walked: null, overtaken };
+  if (own === undefined) return { walked: null, overtaken };
   // The way of what ended well is of no interest, and it is another call for every secret of a fleet.
   const states = own.execution.status === 'SUCCEEDED' ? [] : await rollouts.states(own.execution.arn);
   return { walked: { ...own, states }, overtaken };
+}
+
+/** The versions of one rotation: one, or the phases of an overlap, whose ids follow from the first one's. */
+function familyOf(versionId: string, { versions }: SecretOverview): string[] {
+  const later = (root: string) => [derivedToken(root, 'promoted'), derivedToken(root, 'retired')];
+  const root = [...versions.keys()].find((id) => later(id).includes(versionId)) ?? versionId;
+  return [root, ...later(root).filter((id) => versions.has(id))];
+}
+
+async function latestOf(
+  subject: Subject,
+  secretId: string,
+  versionIds: readonly string[],
+  rollouts: OperatorRollouts,
+): Promise<Attempt | undefined> {
+  const attempts = await Promise.all(
+    versionIds.map((versionId) => latestAttempt(subject, secretId, versionId, rollouts)),
+  );
+  return attempts
+    .filter((attempt) => attempt !== null)
+    .sort((a, b) => b.execution.startedAt.getTime() - a.execution.startedAt.getTime())[0];
 }
 
 /** Decides; changes and asks nothing. */

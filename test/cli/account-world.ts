@@ -120,7 +120,7 @@ function deployment(port: number, gateUrl: string, providerUrl: string): object 
     ...example,
     url: `http://127.0.0.1:${port}`,
     secrets: {
-      JWT_SECRET,
+      JWT_SECRET: { ...JWT_SECRET, onDemand: 'any-time' },
       HEALTH_CHECK_TOKEN: {
         source: HEALTH_CHECK_TOKEN.source,
         consumers: ['backend'],

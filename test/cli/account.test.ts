@@ -39,7 +39,7 @@ describe('before anything has rotated', () => {
     expect(places[0]).toBeGreaterThan(0);
     expect(run.stdout).toContain('backend (ecs, cluster ocore, service backend)');
     expect(run.stdout).toContain('every session and token signed with JWT_SECRET ends at once');
-    expect(run.stdout).toContain('It needs no consent.');
+    expect(run.stdout).toContain('It needs no consent now.');
     const writes = /^(Put|Update|Rotate|Tag|Untag|Start)/;
     const counted = (calls: typeof before) => calls.filter(({ operation }) => writes.test(operation));
     expect(counted(await world.client.calls())).toEqual(counted(before));

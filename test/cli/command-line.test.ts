@@ -269,7 +269,9 @@ describe('a consent', () => {
 
   test('is not for a secret that needs none', async () => {
     const { ports } = account();
-    await expect(approve(subject('JWT_SECRET'), given, ports)).rejects.toThrow('rotates without consent');
+    await expect(approve(subject('HEALTH_CHECK_TOKEN'), given, ports)).rejects.toThrow(
+      'rotates without consent',
+    );
   });
 });
 

@@ -263,7 +263,22 @@ describe('status', () => {
 
 describe('what stands in the way of a rotation', () => {
   test.each([
-    { situation: 'nothing', about: jwt, shown: {}, sentence: undefined },
+    { situation: 'nothing', about: subject('HEALTH_CHECK_TOKEN'), shown: {}, sentence: undefined },
+    {
+      situation: 'a maintenance window that is not open',
+      about: jwt,
+      shown: {},
+      sentence:
+        'The secret ocore/jwt does not rotate without a person’s consent, because every session and token signed with JWT_SECRET ends at once, and this is outside its maintenance window cron(0 2 1 * ? *) of 2 h; there is none.',
+    },
+    {
+      situation: 'nothing, with a consent for the time outside the window',
+      about: jwt,
+      shown: {
+        tags: { 'keyturn:consent': '2026-11-21T13:00:00Z jane: planned', 'keyturn:consent-base': 'new' },
+      },
+      sentence: undefined,
+    },
     {
       situation: 'no consent',
       about: guarded,

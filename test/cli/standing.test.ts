@@ -1,7 +1,10 @@
 /** Where a rollout stands, decided from labels, tags and executions. */
 import { describe, expect, test } from 'vitest';
-import { standingOf, type Walked } from '../../lib/operations/rollout-standing.ts';
-import { minutesAgo, now, overview, type Shown, state, walked } from './sightings.ts';
+import type { OperatorRollouts } from '../../lambdas/contract/operator-ports.ts';
+import { derivedToken } from '../../lambdas/contract/tokens.ts';
+import { attemptInCharge, standingOf, type Walked } from '../../lib/operations/rollout-standing.ts';
+import { executionArn } from '../../lib/operations/subject.ts';
+import { arn, minutesAgo, now, overview, type Shown, state, subject, walked } from './sightings.ts';
 
 const failure = {
   Error: 'ProbeInconclusive',
@@ -140,5 +143,74 @@ const rows: readonly {
 describe('a rollout stands', () => {
   test.each(rows)('as $is.is when $situation', ({ shown, walk, is, overtaken = false }) => {
     expect(standingOf({ overview: overview(shown), now, walked: walk, overtaken })).toMatchObject(is);
+  });
+});
+
+describe('the attempt in charge', () => {
+  const about = subject('JWT_SECRET');
+
+  /** Executions that exist: the version and attempt of each, and how it looks. */
+  function rolloutsOf(executions: readonly (readonly [string, number, Walked])[]): OperatorRollouts {
+    const byArn = new Map(
+      executions.map(([versionId, attempt, way]) => [
+        executionArn(about, { secretId: arn, versionId, attempt }),
+        way,
+      ]),
+    );
+    return {
+      start: async () => true,
+      describe: async (name) => {
+        const execution = byArn.get(name)?.execution;
+        return execution === undefined ? null : { ...execution, arn: name };
+      },
+      states: async (name) => byArn.get(name)?.states ?? [],
+    };
+  }
+
+  const ended = (startedAt: Date) => walked({ status: 'SUCCEEDED', startedAt }, [['done', state]]);
+
+  test('is the last one of the current version', async () => {
+    const stalled = walked({ startedAt: minutesAgo(50) }, [['prove', state]]);
+    const again = walked({ status: 'RUNNING', startedAt: minutesAgo(10) }, [['prove', state]]);
+    const rollouts = rolloutsOf([
+      ['old', 1, ended(minutesAgo(90_000))],
+      ['new', 1, stalled],
+      ['new', 2, again],
+    ]);
+    const { walked: found, overtaken } = await attemptInCharge(about, overview(), rollouts);
+    expect(found).toMatchObject({ number: 2, execution: { status: 'RUNNING' } });
+    expect(overtaken).toBe(false);
+  });
+
+  test('is that of the version before, when it went back to the current one', async () => {
+    const back = { ...state, versionId: 'new', previousVersionId: 'old', rolledBackFrom: 'old' };
+    const rollouts = rolloutsOf([
+      ['new', 1, ended(minutesAgo(90_000))],
+      ['old', 1, walked({ startedAt: minutesAgo(5), error: 'RolloutStalled' }, [['stalled', back]])],
+    ]);
+    const { walked: found } = await attemptInCharge(about, overview(), rollouts);
+    expect(found?.execution.error).toBe('RolloutStalled');
+  });
+
+  test('is none that speaks for the current version, when the label was moved by hand', async () => {
+    const rollouts = rolloutsOf([
+      ['new', 1, ended(minutesAgo(90_000))],
+      ['old', 1, ended(minutesAgo(5))],
+    ]);
+    expect((await attemptInCharge(about, overview(), rollouts)).overtaken).toBe(true);
+  });
+
+  test('is named after the first phase of an overlap, whichever phase is current', async () => {
+    const promoted = derivedToken('root', 'promoted');
+    const seen = overview({
+      versions: {
+        before: { labels: ['KEYTURN_BEFORE'], age: 90_000 },
+        root: { labels: ['AWSPREVIOUS'], age: 60 },
+        [promoted]: { labels: ['AWSCURRENT', 'KEYTURN_PHASE'], age: 30 },
+      },
+    });
+    const way = walked({ status: 'RUNNING' }, [['hold', { ...state, versionId: promoted }]]);
+    const { walked: found } = await attemptInCharge(about, seen, rolloutsOf([['root', 1, way]]));
+    expect(found?.states.at(-1)?.name).toBe('hold');
   });
 });

@@ -153,6 +153,8 @@ describe('a function', () => {
       redeploy: 600,
       prove: 120,
       complete: 60,
+      'roll-back': 60,
+      'rolled-back': 60,
       stall: 60,
       start: 30,
     });
@@ -244,7 +246,9 @@ it('a team’s own stack holds a pipeline, without any feature flag of ours', ()
 
   expect([...pipeline.secrets.keys()]).toEqual(['JWT_SECRET', 'HEALTH_CHECK_TOKEN', 'SSH_ENCRYPTION_KEY']);
   expect([...pipeline.rotationFunctions.keys()]).toEqual(['signing-key-cutover', 'opaque-token', 'guarded']);
-  expect([...pipeline.stageFunctions.keys()]).toEqual(['settle', 'redeploy', 'prove', 'complete', 'stall']);
+  expect(new Set(pipeline.stageFunctions.keys())).toEqual(
+    new Set(['settle', 'redeploy', 'prove', 'complete', 'roll-back', 'rolled-back', 'stall']),
+  );
   expect([...pipeline.rolloutMachines.keys()]).toEqual(['redeploy-and-prove']);
   expect(template.all('AWS::SecretsManager::RotationSchedule')).toHaveLength(3);
 });

@@ -201,6 +201,23 @@ describe('a stage function may do nothing but', () => {
         putsOn('keyturn-exo-production-events'),
       ],
     ],
+    [
+      'roll-back',
+      [
+        {
+          Effect: 'Allow',
+          Action: ['secretsmanager:DescribeSecret', 'secretsmanager:UpdateSecretVersionStage'],
+          Resource: bothSecrets,
+        },
+      ],
+    ],
+    [
+      'rolled-back',
+      [
+        { Effect: 'Allow', Action: 'secretsmanager:TagResource', Resource: bothSecrets },
+        putsOn('keyturn-exo-production-events'),
+      ],
+    ],
     ['stall', [putsOn('keyturn-exo-production-events')]],
   ])('what it declares: %s', (stage, work) => {
     const name = `keyturn-exo-production-${stage}`;

@@ -6,7 +6,7 @@ import { exitCodes } from '../exit-codes.ts';
 
 export const command: Command = {
   name: 'approve',
-  summary: 'consent to one rotation of a guarded secret',
+  summary: 'consent to one rotation that is guarded, or outside its window',
   about: 'one',
   details: `The consent is stored on the secret, with who gave it, why and until when; it holds for one rotation, at most 24 h.
 Who it was is taken from --as, else from the user who is signed in on this machine: a name to ask, not a proof.

@@ -16,7 +16,7 @@ value that nobody has supplied, a pending version.`,
 
   async run({ given, deployment, ports, paint }) {
     const subject = subjectOf(deployment, given.secrets[0] ?? '');
-    const planned = forecast(subject);
+    const planned = forecast(subject, ports.clock.now());
     const obstacles = obstaclesTo(await lookAt(subject, ports));
     return {
       exitCode: obstacles.length === 0 ? exitCodes.ok : exitCodes.wrong,
@@ -31,9 +31,9 @@ function textOf(planned: Forecast, obstacles: readonly Obstacle[], paint: Paint)
   const name = Math.max(...[...planned.steps, ...planned.stages].map((part) => part.name.length));
   const facts = [
     breaks === null ? 'It breaks nothing.' : `It breaks something: ${breaks}.`,
-    needsConsent
-      ? `It needs a person's consent, because ${breaks ?? 'the class is guarded'}.`
-      : 'It needs no consent.',
+    needsConsent === null
+      ? 'It needs no consent now.'
+      : `It needs a person's consent now, because ${needsConsent}.`,
     ...(needsSupply ? ['Its value comes from a person.'] : []),
   ];
   return `${paint('heading', `${secret} (${classId}), plan ${plan}`)}

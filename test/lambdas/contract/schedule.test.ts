@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkSchedule } from '../../../lambdas/contract/schedule.ts';
+import { checkSchedule, isInWindow } from '../../../lambdas/contract/schedule.ts';
 
 describe('schedules that Secrets Manager takes', () => {
   test.each([
@@ -48,5 +48,32 @@ describe('schedules that are refused before anything is deployed', () => {
     ['cron(0 3 1 * ? *)', '25h', 'window must be a number of hours from 1h to 24h; received "25h"'],
   ])('%s with a window of %s', (cron, window, broken) => {
     expect(checkSchedule(cron, window)).toEqual({ ok: false, broken });
+  });
+});
+
+describe('whether a moment lies in a window', () => {
+  test.each([
+    // 2026-11-22 is a Sunday, the fourth of its month; 2026-11-30 a Monday and the month's last day.
+    ['cron(0 3 ? * SUN *)', 2, '2026-11-22T03:00:00Z', true],
+    ['cron(0 3 ? * SUN *)', 2, '2026-11-22T04:59:59Z', true],
+    ['cron(0 3 ? * SUN *)', 2, '2026-11-22T05:00:00Z', false],
+    ['cron(0 3 ? * SUN *)', 2, '2026-11-22T02:59:59Z', false],
+    ['cron(0 3 ? * SUN *)', 2, '2026-11-23T03:30:00Z', false],
+    ['cron(0 2 1 * ? *)', 3, '2026-12-01T04:00:00Z', true],
+    ['cron(0 2 1 * ? *)', 3, '2026-12-02T04:00:00Z', false],
+    ['cron(0 0 L * ? *)', 24, '2026-11-30T23:59:59Z', true],
+    ['cron(0 0 L * ? *)', 24, '2026-11-29T12:00:00Z', false],
+    ['cron(0 8/8 * * ? *)', 2, '2026-11-22T17:00:00Z', true],
+    ['cron(0 8/8 * * ? *)', 2, '2026-11-22T12:00:00Z', false],
+    ['cron(0 /6 * * ? *)', 1, '2026-11-22T18:30:00Z', true],
+    ['cron(0 6 ? JAN,JUL 2#1 *)', 3, '2026-07-06T07:00:00Z', true],
+    ['cron(0 6 ? JAN,JUL 2#1 *)', 3, '2026-07-13T07:00:00Z', false],
+    ['cron(0 6 ? * 6L *)', 3, '2026-11-27T07:00:00Z', true],
+    ['cron(0 6 ? * 6L *)', 3, '2026-11-20T07:00:00Z', false],
+    ['cron(0 6 ? * MON-FRI *)', 3, '2026-11-23T07:00:00Z', true],
+    ['cron(0 6 ? * MON-FRI *)', 3, '2026-11-22T07:00:00Z', false],
+    ['cron(0 6 ? 3-5 MON *)', 3, '2026-11-23T07:00:00Z', false],
+  ])('%s of %i h, at %s: %s', (cron, hours, moment, expected) => {
+    expect(isInWindow({ cron, hours }, new Date(moment))).toBe(expected);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { SecretDescription } from '../../../lambdas/contract/ports.ts';
-import { consentFor } from '../../../lambdas/rotation/consent.ts';
+import { consentFor, needsConsent } from '../../../lambdas/rotation/consent.ts';
 
 const now = new Date('2026-11-21T12:00:00Z');
 
@@ -56,5 +56,25 @@ describe('consent to rotate a guarded secret', () => {
         hint: expect.stringContaining('keyturn:consent'),
       });
     }
+  });
+});
+
+describe('who needs consent', () => {
+  const cutover = { admission: 'free', breaks: () => 'every session ends at once' } as const;
+  const guarded = { admission: 'guarded', breaks: () => 'every hash becomes invalid' } as const;
+  const window = { cron: 'cron(0 12 ? * SAT *)', hours: 2 };
+
+  test.each([
+    ['a guarded class, always', guarded, null, 'every hash becomes invalid'],
+    ['a class without a window to keep, never', cutover, null, null],
+    ['a class inside its window, not', cutover, window, null],
+    [
+      'a class outside its window, with both reasons',
+      cutover,
+      { cron: 'cron(0 3 ? * SAT *)', hours: 2 },
+      'every session ends at once, and this is outside its maintenance window cron(0 3 ? * SAT *) of 2 h',
+    ],
+  ])('%s', (_what, secretClass, kept, reason) => {
+    expect(needsConsent(secretClass, { window: kept }, now)).toBe(reason);
   });
 });
