@@ -39,9 +39,10 @@ function textOf(planned: Forecast, obstacles: readonly Obstacle[], paint: Paint)
   return `${paint('heading', `${secret} (${classId}), plan ${plan}`)}
 
 Rotation, by Secrets Manager:
-${planned.steps.map((part) => line(part, name)).join('')}
+${planned.steps.map((part) => line(part, name)).join('')}  If one fails: ${planned.steps[0]?.onFailure ?? ''}.
+
 Rollout, by Step Functions:
-${planned.stages.map((part) => line(part, name)).join('')}
+${planned.stages.map((part) => line(part, name) + wayOut(part, name)).join('')}
 ${facts.join('\n')}
 ${
   obstacles.length === 0
@@ -53,12 +54,12 @@ ${
 `;
 }
 
-function line({ name, does, waitSeconds, touches, onFailure }: PlannedPart, width: number): string {
-  const indent = ' '.repeat(width + 4);
+function line({ name, does, waitSeconds, touches }: PlannedPart, width: number): string {
   const wait = waitSeconds === 0 ? '' : ` (after ${waitSeconds} s)`;
-  const rows = [
-    ...touches.map((touched) => `${indent}- ${touched}\n`),
-    `${indent}if it fails: ${onFailure}\n`,
-  ];
+  const rows = touches.map((touched) => `${' '.repeat(width + 4)}- ${touched}\n`);
   return `  ${name.padEnd(width)}  ${does}${wait}\n${rows.join('')}`;
+}
+
+function wayOut({ onFailure }: PlannedPart, width: number): string {
+  return `${' '.repeat(width + 4)}if it fails: ${onFailure}\n`;
 }

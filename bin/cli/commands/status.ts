@@ -82,7 +82,7 @@ function textOf(seen: readonly Seen[], paint: Paint): string {
       age === null ? 'no value' : span(age),
       overview.nextRotationAt === null ? 'on demand' : moment(overview.nextRotationAt),
       rolloutOf(sighting),
-      findings[0]?.weight ?? 'ok',
+      stateOf(findings[0]),
     ];
   });
   const table = columns([['SECRET', 'AGE', 'NEXT DUE BY', 'ROLLOUT', 'STATE'], ...rows]);
@@ -94,6 +94,11 @@ function textOf(seen: readonly Seen[], paint: Paint): string {
     ),
   );
   return `${paint('heading', heading)}\n${lines.join('\n')}\n${details.length === 0 ? '' : `\n${details.join('')}`}`;
+}
+
+/** A note takes nothing from a secret that is as it should be. */
+function stateOf(weightiest: Finding | undefined): string {
+  return weightiest === undefined || weightiest.weight === 'note' ? 'ok' : weightiest.weight;
 }
 
 function rolloutOf({ rollout }: Sighting): string {
