@@ -30,7 +30,7 @@ export const stage: StageDefinition = {
         at: 'rolled-back',
         code: state.failure?.Error ?? 'Internal',
         reason: `${reasonOf(state)} Version ${givenUp} was given up.`,
-        works: 'The previous version is current again, and every consumer runs with it.',
+        works: 'The version that worked before is current again, and every consumer runs with it.',
         next: command('rotate', secret.key),
       }),
     );

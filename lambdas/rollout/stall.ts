@@ -1,9 +1,13 @@
 import { command } from '../contract/commands.ts';
+import type { ErrorCode } from '../contract/errors.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
 import { reasonOf } from './failure-reason.ts';
 import { rolloutEvent } from './rollout-event.ts';
 import { secretOf } from './secret-of.ts';
+
+/** Errors after which some consumers may have restarted and others not. */
+const halfWay: ReadonlySet<string> = new Set<ErrorCode>(['ConsumersNotHealthy', 'NotRestorable']);
 
 /** Reports a rollout that stopped. It changes nothing: the new and the old value both stay readable. */
 export const stage: StageDefinition = {
@@ -35,11 +39,12 @@ export const stage: StageDefinition = {
 };
 
 /** Where the rollout stopped decides what runs with which value. */
-function whatWorks({ rolledBackFrom, consumersRenewed }: RolloutState): string {
-  const kept = 'both versions of the secret are kept';
-  if (rolledBackFrom !== undefined)
-    return `The previous version is current again, consumers may run with either, and ${kept}.`;
-  return consumersRenewed === undefined
-    ? `The new version is current, consumers that have not restarted run with the old one, and ${kept}.`
-    : `${consumersRenewed} consumers run with the new value, and ${kept}.`;
+function whatWorks({ rolledBackFrom, consumersRenewed, failure }: RolloutState): string {
+  if (rolledBackFrom !== undefined) {
+    return 'The version that worked before is current again; consumers may run with either, and both are kept.';
+  }
+  const inDoubt = failure !== undefined && halfWay.has(failure.Error);
+  return consumersRenewed === undefined || inDoubt
+    ? 'Consumers that have not restarted run on with what they started with; both versions are kept.'
+    : `${consumersRenewed} consumers run with the current version; the one before is kept.`;
 }

@@ -1,5 +1,6 @@
 /** Follows one rotation from its token to its end: the four steps, then the rollout. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { waysOut } from '../../lambdas/contract/plan.ts';
 import type { AccountClient, ExecutionSummary } from './endpoint/account-client.ts';
 import type { HistoryEvent } from './endpoint/execution-history.ts';
 import type { RotationRun } from './endpoint/secrets-manager/index.ts';
@@ -18,7 +19,7 @@ const refusals: ReadonlySet<string> = new Set([
   'CurrentChanged',
 ]);
 
-export type End = 'completed' | 'superseded' | 'stalled' | 'refused';
+export type End = 'completed' | 'superseded' | 'rolled-back' | 'stalled' | 'refused';
 
 export interface Followed {
   readonly end: End;
@@ -35,7 +36,7 @@ export interface Followed {
 export async function follow(
   client: AccountClient,
   token: string,
-  onProgress: (what: string) => void,
+  onProgress: (what: string) => Promise<void>,
 ): Promise<Followed> {
   const deadline = performance.now() + patience;
   for (;;) {
@@ -59,7 +60,7 @@ export async function follow(
     ) {
       return ended(run, execution, await client.history(execution.arn));
     }
-    onProgress(await now(client, run, execution));
+    await onProgress(await now(client, run, execution));
     if (performance.now() > deadline) {
       const sentence = `It was not over after ${patience / 1000} s: the rotation is ${run?.status ?? 'unknown'}, the rollout ${execution?.status ?? 'not started'}.`;
       return {
@@ -77,15 +78,20 @@ export async function follow(
 function ended(run: RotationRun, execution: ExecutionSummary, history: readonly HistoryEvent[]): Followed {
   const stages = [...stepsOf(run), ...stagesOf(history)];
   const superseded = stages.some(({ name }) => name === 'superseded');
-  const end = execution.status !== 'SUCCEEDED' ? 'stalled' : superseded ? 'superseded' : 'completed';
+  const end = endOf(execution, superseded);
   const output = execution.output === null ? null : record(execution.output);
   return {
     end,
-    stages: stages.filter(({ name }) => !['done', 'superseded', 'stopped'].includes(name)),
-    sentence: end === 'stalled' ? failureIn(history) : null,
+    stages: stages.filter(({ name }) => !['done', 'superseded', 'stalled', 'rolled back'].includes(name)),
+    sentence: end === 'stalled' || end === 'rolled-back' ? failureIn(history) : null,
     oldValueRefused: output?.oldValueRefused === true ? true : null,
     transitions: execution.stateTransitions,
   };
+}
+
+function endOf({ status, error }: ExecutionSummary, superseded: boolean): End {
+  if (status === 'SUCCEEDED') return superseded ? 'superseded' : 'completed';
+  return error === waysOut['roll-back'].error ? 'rolled-back' : 'stalled';
 }
 
 /** The steps of the attempt that counted, and before it what earlier attempts took. */

@@ -69,7 +69,10 @@ async function run(options: Options): Promise<number> {
     progress.stop();
     if (options.json !== null) writeFileSync(options.json, serialised(report));
     const paint = paintFor(process.stdout);
-    const drawn = report.secrets.slice(0, 1).map((row) => timeline(row, paint));
+    const drawn = report.secrets
+      .filter(({ scenario }) => scenario === 'rotate')
+      .slice(0, 1)
+      .map((row) => timeline(row, paint));
     process.stdout.write(`\n${ending(report, drawn.join('\n'), paint)}`);
     const sentences = broken(report);
     for (const sentence of sentences) process.stdout.write(`${paint('bad', sentence)}\n`);

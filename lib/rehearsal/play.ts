@@ -34,7 +34,7 @@ export interface Player {
 
 /** @param begun a token of a rotation that began by itself, when a schedule did it. */
 export async function play(
-  scenario: Pick<Scenario, 'id' | 'expected' | 'begin' | 'clear'>,
+  scenario: Pick<Scenario, 'id' | 'expected' | 'begin' | 'clear' | 'onProgress'>,
   player: Player,
 ): Promise<Played> {
   const { stage, traffic, progress } = player;
@@ -50,7 +50,10 @@ export async function play(
   const token = await scenario.begin(stage);
   const begun = await operator.read(secretId, 'AWSCURRENT');
   const person = personAtWork(player, before.value);
-  const followed = await follow(client, token, (what) => progress.update(line, what));
+  const followed = await follow(client, token, async (what) => {
+    progress.update(line, what);
+    await scenario.onProgress?.(stage, what);
+  });
   person.stop();
   await new Promise((resolve) => setTimeout(resolve, 200));
   traffic.endCutover(resolved.key);
@@ -70,7 +73,8 @@ export async function play(
     expected: scenario.expected,
     outcome,
     stages: followed.stages,
-    secretsManagerCalls: completed && scenario.id !== 'twice in a row' ? calls : null,
+    // Two rotations, or one that began before the counting did, have no count of their own.
+    secretsManagerCalls: completed && !['twice in a row', 'schedule'].includes(scenario.id) ? calls : null,
     requests: { total: counts.total, failed: counts.failed },
     rowsReencrypted: null,
     rowsLeft: null,

@@ -136,12 +136,8 @@ async function start(
   for (const secret of deployment.secrets) {
     const secretId = nameOfSecret(secret);
     if (!secret.imported) await person.edit(secretId, documentOf(secret.initial));
-    let round = 0;
-    const nextRound = () => {
-      round += 1;
-      return round;
-    };
-    stages.push({ client, operator: person, deployment, secret, secretId, nextRound });
+    const [nextRound, nextConsent] = [counter(), counter()];
+    stages.push({ client, operator: person, deployment, secret, secretId, nextRound, nextConsent });
   }
   progress.note(`Starting ${deployment.resolved.title}, with traffic on it.`);
   for (const consumer of deployment.consumers) {
@@ -171,6 +167,14 @@ async function start(
     },
   });
   return { deployment, traffic, stages };
+}
+
+function counter(): () => number {
+  let count = 0;
+  return () => {
+    count += 1;
+    return count;
+  };
 }
 
 /** An imported secret is there before the stack that imports it. */
