@@ -46,7 +46,7 @@ const period = Duration.minutes(5);
 /** Sweeps that may be missing in a row. */
 const missedSweeps = 3;
 
-/** An alarm looks back over one day at most (CloudWatch API reference, PutMetricAlarm). */
+/** An alarm looks back over one day; over more only where its periods are hours (API reference, PutMetricAlarm). */
 const longestMinutes = (24 * 60) / missedSweeps;
 
 /**
@@ -138,7 +138,7 @@ function remains({ deployment, undelivered, functions, sweepEvery }: AlarmsProps
         statistic: cloudwatch.Stats.MAXIMUM,
       }),
       // A queue that nobody touches for six hours sends no metrics, though the message is still there (SQS
-      // developer guide, "Available CloudWatch metrics").
+      // developer guide, "Monitoring Amazon SQS with CloudWatch").
       silence: cloudwatch.TreatMissingData.IGNORE,
     },
     ...[...functions].map(([part, made]) => ({

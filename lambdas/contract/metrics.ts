@@ -5,7 +5,7 @@ export const metricNamespace = 'Keyturn';
 
 /**
  * What a metric may be told apart by, each bounded: a deployment's name, a secret's key in its file, a stage of
- * the plans. CloudWatch bills each combination as a metric of its own, for the hours in which it has data.
+ * the plans. CloudWatch bills each combination as a metric of its own.
  */
 export type Dimension = 'Deployment' | 'Secret' | 'Stage';
 
