@@ -3,7 +3,6 @@ import { randomInt } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { catalogOf } from '../../lambdas/catalog/platforms.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { readDeploymentFile } from '../deployment/read.ts';
 import { accountClient } from './endpoint/account-client.ts';
