@@ -89,14 +89,15 @@ async function attemptOf(signing: Signing, request: SignedRequest): Promise<unkn
     },
     { signingDate: signing.clock.now() },
   );
-  const response = await fetch(new URL(path, endpoint), {
+  const { response, answer } = await fetch(new URL(path, endpoint), {
     method,
     redirect: 'error',
     headers: Object.entries(signed.headers).filter(([name]) => name !== 'host'),
     ...(body === undefined ? {} : { body }),
     signal: AbortSignal.timeout(deadline),
-  }).catch(asSystemError);
-  const answer = parsed(await text(response));
+  })
+    .then(async (got) => ({ response: got, answer: parsed(await text(got)) }))
+    .catch(asSystemError);
   if (response.ok) return answer;
   throw new AnswerError(nameIn(answer, response), response);
 }
@@ -112,10 +113,13 @@ class AnswerError extends Error {
   }
 }
 
-/** fetch hides the code of a socket's error in the cause of its own. */
+/** fetch hides a socket's error in the cause of its own, with a code of the system or one of undici. */
 function asSystemError(caught: unknown): never {
-  if (caught instanceof Error && caught.cause instanceof Error && 'code' in caught.cause) throw caught.cause;
-  throw caught;
+  const cause = caught instanceof Error && caught.cause instanceof Error ? caught.cause : null;
+  if (cause === null || !('code' in cause)) throw caught;
+  throw Object.assign(new Error('', { cause }), {
+    code: /^E[A-Z_]+$/.test(String(cause.code)) ? cause.code : 'ECONNRESET',
+  });
 }
 
 async function text(response: Response): Promise<string> {

@@ -118,7 +118,8 @@ export function systemsManager(signing: Signing): RunCommand {
         .map(({ CommandId, RequestedDateTime, Status, TargetCount }) => ({
           id: CommandId,
           requestedAt: new Date(RequestedDateTime * 1000),
-          state: stateOf(Status),
+          // A command whose tag no host has ends with success.
+          state: TargetCount === 0 && Status === 'Success' ? ('failed' as const) : stateOf(Status),
           hosts: TargetCount,
         }))
         .sort((a, b) => b.requestedAt.getTime() - a.requestedAt.getTime());

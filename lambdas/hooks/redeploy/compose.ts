@@ -126,7 +126,7 @@ export const hook = defineRedeploy<Consumer, RunCommand>({
     const results = await systems.results(last.id);
     const reasons = results.flatMap((result) => lackingOn(result, consumer, renewing) ?? []);
     if (reasons.length > 0) return missing(reasons.slice(0, 5).join(', '));
-    if (last.state === 'failed') return missing('the command failed before it reached its hosts');
+    if (last.state === 'failed') return missing('the command reached no host');
     if (last.state === 'under-way') return missing('the command has not ended on all hosts');
     const wanted = 'instances' in consumer.hosts ? consumer.hosts.instances.length : Math.max(last.hosts, 1);
     return results.length >= wanted

@@ -157,7 +157,7 @@ export class AwsStandIn {
       input,
       requestedAt: this.now(),
       invocations: chosen.map(({ id }) => ({ host: id, status: 'Pending', details: 'Pending', output: '' })),
-      status: chosen.length === 0 ? 'Failed' : 'Pending',
+      status: 'Pending',
     };
     this.commands.push(command);
     this.ended = this.ended.then(() => this.#run(command, chosen, Number(parameters.executionTimeout[0])));

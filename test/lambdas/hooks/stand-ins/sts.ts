@@ -41,7 +41,7 @@ export function getCallerIdentity(
   const parameters = [...query]
     .filter(([name]) => name !== 'X-Amz-Signature')
     .map(([name, value]) => `${encoded(name)}=${encoded(value)}`)
-    .sort();
+    .sort((a, b) => (a < b ? -1 : 1));
   const canonical = [
     'GET',
     '/',
