@@ -1,5 +1,6 @@
 import type { SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
+import { keyturnEvent } from '../contract/events.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf, standingOf } from './guards.ts';
 import { readPending } from './pending-version.ts';
@@ -17,14 +18,15 @@ export async function finish(context: StepContext): Promise<StepOutcome> {
   const description = await ports.secrets.describe(event.secretId);
   const standing = standingOf({ description, token: event.token, self: context.self });
   if (standing.is === 'current') {
-    await announce(context, standing.previousId);
+    const { document } = await readPending(context);
+    await announce(context, document, standing.previousId);
     return { did: 'nothing: this version is current already; said so again' };
   }
 
   const document = await testedDocument(context);
   checkBase(document, standing.currentId, context);
   await moveOnce(context, standing.currentId);
-  await announce(context, standing.currentId);
+  await announce(context, document, standing.currentId);
   return { did: 'made the pending version current' };
 }
 
@@ -69,11 +71,12 @@ function checkBase(document: SecretDocument, currentId: string | null, { event, 
 
 async function announce(
   { event, ports, secret, settings }: StepContext,
+  { memory }: SecretDocument,
   previousId: string | null,
 ): Promise<void> {
-  await ports.events.put({
-    type: 'Rotation Finished',
-    detail: {
+  const lastProven = memory?.unproven?.at(-1);
+  await ports.events.put(
+    keyturnEvent('Rotation Finished', {
       schema: 1,
       deployment: settings.deployment,
       platform: settings.platform,
@@ -81,10 +84,11 @@ async function announce(
       secretId: event.secretId,
       versionId: event.token,
       previousVersionId: previousId,
+      ...(lastProven === undefined ? {} : { lastProvenVersionId: lastProven }),
       class: secret.class,
       plan: secret.plan,
       publishedAt: ports.clock.now().toISOString(),
       at: 'finish',
-    },
-  });
+    }),
+  );
 }

@@ -27,6 +27,14 @@ const operations = {
   }),
   services: ({ ecs }) =>
     ecs.services().map(({ spec, port }) => ({ cluster: spec.cluster, service: spec.service, port })),
+  'break-service': ({ ecs }, input) => {
+    const name = needed(input, 'service');
+    const service = ecs
+      .services()
+      .find(({ spec }) => spec.service === name && spec.cluster === needed(input, 'cluster'));
+    if (service === undefined) throw new Error(`there is no service ${name}`);
+    service.broken = input.broken === true;
+  },
   logs: ({ logs }, input) => since(logs, input),
   events: ({ plane }, input) => since(plane.events.records, input),
   notifications: ({ plane }, input) =>
