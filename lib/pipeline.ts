@@ -15,7 +15,7 @@ import { RolloutMachine } from './rollout-machine.ts';
 import { RolloutStart } from './rollout-start.ts';
 import { RotatedSecret } from './rotated-secret.ts';
 import { RotationFunction } from './rotation-function.ts';
-import { StageFunction } from './stage-function.ts';
+import { onEachSecret, StageFunction } from './stage-function.ts';
 
 export interface KeyturnPipelineProps {
   /** A deployment file, parsed by `parseDeployment` and checked by `resolveDeployment`. */
@@ -96,6 +96,7 @@ export class KeyturnPipeline extends Construct {
           secrets: this.rotated(secrets),
           settings: settingsOf(deployment, secrets),
           consumers: consumersOf(deployment, secrets).flatMap(({ statements }) => statements),
+          handedOn: this.rotated(secrets.filter((secret) => isHandedOn(deployment, secret))),
           consumerKinds: distinct(consumersOf(deployment, secrets).map(({ kind }) => kind)),
         }),
       ];
@@ -202,6 +203,11 @@ function settingsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSe
 function consumersOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): ResolvedConsumer[] {
   const names = new Set(secrets.flatMap(({ settings }) => settings.consumers.map(({ name }) => name)));
   return deployment.consumers.filter(({ name }) => names.has(name));
+}
+
+/** Whether the hook of one of its consumers reads the secret's value. */
+function isHandedOn(deployment: ResolvedDeployment, secret: ResolvedSecret): boolean {
+  return consumersOf(deployment, [secret]).some(({ statements }) => statements.some(onEachSecret));
 }
 
 function distinct<T>(items: readonly T[]): T[] {
