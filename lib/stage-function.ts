@@ -58,7 +58,7 @@ export class StageFunction extends Construct {
         ...(stage.putsEvents
           ? [new iam.PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] })]
           : []),
-        ...consumers.map((statement) => declared(this, statement)),
+        ...consumers.map((statement) => declared(this, statement, secrets)),
       ],
     });
     this.function = made;
