@@ -1,7 +1,11 @@
 /** The kinds of consumers: a kind is its file and its line here. */
 import type { RedeployKind } from '../../contract/hooks.ts';
+import { hook as codebuild } from './codebuild.ts';
 import { hook as ecs } from './ecs.ts';
+import { hook as eventbridge } from './eventbridge.ts';
+import { hook as http } from './http.ts';
+import { hook as lambda } from './lambda.ts';
 
 export const redeployKinds: ReadonlyMap<string, RedeployKind> = new Map(
-  [ecs].map((hook) => [hook.kind, hook]),
+  [codebuild, ecs, eventbridge, http, lambda].map((hook) => [hook.kind, hook]),
 );
