@@ -12,7 +12,7 @@ import { type ClientRequest, type IncomingMessage, request as plainRequest } fro
 import { Agent, request as secureRequest } from 'node:https';
 import { isIP } from 'node:net';
 import { KeyturnError } from '../contract/errors.ts';
-import { isLoopbackLiteral, refusedRange } from '../contract/network-address.ts';
+import { addressIn, isLoopbackLiteral, refusedRange } from '../contract/network-address.ts';
 import type { HttpResponse } from '../contract/ports.ts';
 import type { Sensitive } from '../contract/sensitive.ts';
 
@@ -123,7 +123,7 @@ async function vettedAddress(
     if (options.loopbackNames === true && isLoopbackLiteral(address)) continue;
     const range = refusedRange(address, allowPrivate);
     // One bad address is enough: a name that mixes them is not to be trusted with the others.
-    if (range !== null) throw refused(`${host} must not lead to a ${range} address.`);
+    if (range !== null) throw refused(`${host} must not lead to ${addressIn(range)}.`);
   }
   return first;
 }

@@ -61,7 +61,7 @@ const tables = {
  * Why an address must not be reached.
  *
  * @param allowPrivate CIDRs that `privateRangeBreaks` has accepted; they open private ranges only.
- * @returns the name of the range, as in `a <name> address`; null: it may be reached.
+ * @returns the name of the range; null: it may be reached.
  */
 export function refusedRange(address: string, allowPrivate: readonly string[] = []): string | null {
   const family = familyOf(address);
@@ -74,6 +74,11 @@ export function refusedRange(address: string, allowPrivate: readonly string[] = 
   if (range.private === true && listOf(sameFamily(allowPrivate, family)).check(address, typeOf(family)))
     return null;
   return range.name;
+}
+
+/** `a link-local address`, `an IPv4-mapped address`: for sentences. */
+export function addressIn(range: string): string {
+  return `${/^[aeiouI]/.test(range) ? 'an' : 'a'} ${range} address`;
 }
 
 /** Whether this is an IPv4 or IPv6 loopback address in its usual form: what a rehearsal may name. */

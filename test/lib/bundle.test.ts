@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Settings } from '../../lambdas/contract/settings.ts';
+import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { assetDirectory, bundleOf, entries } from '../../lib/bundle.ts';
 
 const bundles = entries.map((entry) => bundleOf(entry));
@@ -37,7 +38,11 @@ it('the same code and settings give the same directory, others another', () => {
 });
 
 it('every one of them starts, alone with its settings: an ES module that needs no require', () => {
-  const directories = entries.map((entry) => assetDirectory(entry, settings));
+  const withEachKind = [...redeployKinds.keys()].map(
+    (kind) => ({ kind: 'stage', stageId: 'redeploy', consumerKinds: [kind] }) as const,
+  );
+  const every = [...entries, ...withEachKind];
+  const directories = every.map((entry) => assetDirectory(entry, settings));
   const script = `
     for (const directory of ${JSON.stringify(directories)}) {
       process.env.LAMBDA_TASK_ROOT = directory;
@@ -56,5 +61,5 @@ it('every one of them starts, alone with its settings: an ES module that needs n
     },
   });
   expect(stderr).toBe('');
-  expect(stdout.trim().split('\n')).toEqual(entries.map(() => 'function'));
+  expect(stdout.trim().split('\n')).toEqual(every.map(() => 'function'));
 });

@@ -116,7 +116,7 @@ describe('a deployment is refused with the field, the rule and what was received
     [
       'a consumer of kind process, outside a rehearsal',
       { consumers: { backend: { kind: 'process', command: ['node', 'app.js'] } } },
-      'consumers.backend.kind must be one of ecs; received "process". A process can be named for a rehearsal only.',
+      'consumers.backend.kind must be one of codebuild, ecs, eventbridge, http, lambda; received "process". A process can be named for a rehearsal only.',
     ],
     [
       'two secrets of one source',

@@ -90,6 +90,8 @@ export const hook = defineRedeploy<Consumer, RedeployRequests>({
   async begin(consumer, renewing, requests) {
     const request = requestOf(consumer, renewing);
     if (await isConfirmed(request, requests)) return;
+    // Put again, it would settle again: several consumers, one after the other, would never come to an end.
+    if (request.confirm === null && requests.putAt(consumer.bus, request) !== null) return;
     await requests.put(consumer.bus, request);
   },
 

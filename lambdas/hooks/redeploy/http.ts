@@ -2,7 +2,12 @@ import { isIP } from 'node:net';
 import * as z from 'zod/mini';
 import { KeyturnError } from '../../contract/errors.ts';
 import { defineRedeploy, type IamStatement, type Renewal, type Renewing } from '../../contract/hooks.ts';
-import { isLoopbackLiteral, privateRangeBreaks, refusedRange } from '../../contract/network-address.ts';
+import {
+  addressIn,
+  isLoopbackLiteral,
+  privateRangeBreaks,
+  refusedRange,
+} from '../../contract/network-address.ts';
 import type { HttpResponse } from '../../contract/ports.ts';
 import { atPointer, parsedJson } from '../json-pointer.ts';
 
@@ -123,6 +128,7 @@ export const hook = defineRedeploy<Consumer, RedeployHooks>({
     if (consumer.look !== undefined && (await looked(consumer, consumer.look, renewing, hooks)).renewed)
       return;
     const request = postOf(consumer, renewing);
+    if (consumer.final === true && hooks.isRemembered(request)) return;
     const { status } = await hooks.ask(request);
     if (status >= 200 && status < 300) {
       hooks.remember(request);
@@ -209,7 +215,7 @@ function urlBreaks(text: string, allowPrivate: readonly string[]): string | null
   }
   if (isIP(host) === 0 || isLoopbackLiteral(host)) return null;
   const range = refusedRange(host, allowPrivate);
-  return range === null ? null : `url must not lead to a ${range} address; received "${text}".`;
+  return range === null ? null : `url must not lead to ${addressIn(range)}; received "${text}".`;
 }
 
 function notTaken(host: string, status: number): KeyturnError {

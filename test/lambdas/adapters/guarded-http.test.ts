@@ -12,7 +12,7 @@ import {
   type GuardedRequest,
   guardedHttp,
 } from '../../../lambdas/adapters/guarded-http.ts';
-import { privateRangeBreaks, refusedRange } from '../../../lambdas/contract/network-address.ts';
+import { addressIn, privateRangeBreaks, refusedRange } from '../../../lambdas/contract/network-address.ts';
 import { Sensitive } from '../../../lambdas/contract/sensitive.ts';
 
 const pem = (name: string) => readFileSync(new URL(`./test-only-tls/${name}`, import.meta.url), 'utf8');
@@ -276,7 +276,7 @@ describe('a name is refused that leads to', () => {
     const { resolve } = resolving([address]);
     expect(await refusal(send('https://hook.test/', { resolve }))).toMatchObject({
       code: 'HookRefused',
-      message: `hook.test must not lead to a ${range} address.`,
+      message: `hook.test must not lead to ${addressIn(range)}.`,
     });
   });
 
