@@ -3,6 +3,7 @@
  * implements them on the AWS SDK, tests on fakes that keep state.
  */
 import type { KeyturnEvent } from './events.ts';
+import type { Measurement } from './metrics.ts';
 import type { Sensitive } from './sensitive.ts';
 
 export interface Clock {
@@ -56,6 +57,10 @@ export interface Secrets {
   writePending(write: PendingWrite): Promise<void>;
   /** Moves AWSCURRENT; `from` is null for a secret that has no current version. */
   moveCurrent(secretId: string, to: string, from: string | null): Promise<void>;
+  /** Writes a version under a label of ours. Writing the same again changes nothing. */
+  writeLabelled(secretId: string, token: string, label: string, value: Sensitive): Promise<void>;
+  /** Moves a label of ours to a version; `from` is the version that has it, or null. */
+  moveLabel(secretId: string, label: string, to: string, from: string | null): Promise<void>;
   /** Takes AWSPENDING from a version. */
   removePending(secretId: string, from: string): Promise<void>;
   tag(secretId: string, tags: ReadonlyMap<string, string>): Promise<void>;
@@ -64,6 +69,11 @@ export interface Secrets {
 export interface Events {
   /** @throws KeyturnError when the bus did not take the event. */
   put(event: KeyturnEvent): Promise<void>;
+}
+
+export interface Metrics {
+  /** Never fails: what is measured must not stop for being measured. */
+  put(measurement: Measurement): void;
 }
 
 export interface HttpRequest {

@@ -1,8 +1,8 @@
-import { KeyturnError } from '../contract/errors.ts';
-import type { BoundConsumer, Renewing } from '../contract/hooks.ts';
-import { parseRolloutState } from '../contract/rollout-state.ts';
+import type { Renewing } from '../contract/hooks.ts';
+import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
+import { consumersOf, missingOf, type NamedConsumer, notHealthy, renewingOf } from './consumers.ts';
 import { secretOf } from './secret-of.ts';
 
 /** Milliseconds between looks at the consumers: short at first, since a small service is quick. */
@@ -11,11 +11,6 @@ const longestWait = 15_000;
 
 /** Milliseconds that must be left for one more look and the answer. */
 const margin = 20_000;
-
-interface NamedConsumer {
-  readonly name: string;
-  readonly hook: BoundConsumer;
-}
 
 /**
  * Restarts the consumers of the secret, at once or one after the other, and waits until what runs is healthy
@@ -31,17 +26,28 @@ export const stage: StageDefinition = {
   async run(input, context) {
     const state = parseRolloutState(input);
     const secret = secretOf(context, state);
-    const consumers = secret.consumers.map((consumer) => bound(secret, consumer, context));
-    const renewing: Renewing = {
-      secretId: state.secretId,
-      versionId: state.versionId,
-      since: new Date(state.publishedAt),
-    };
+    const consumers = consumersOf(secret, context);
+    const renewing = renewingOf(state);
     const rounds = secret.together ? [consumers] : consumers.map((consumer) => [consumer]);
     for (const round of rounds) await renew(round, renewing, context);
+    measureGap(state, secret, context);
     return { ...state, consumersRenewed: consumers.length };
   },
 };
+
+/** Only on the way forward: what a rollback takes says nothing of the rotation. */
+function measureGap(
+  { publishedAt, rolledBackFrom }: RolloutState,
+  secret: SecretSettings,
+  { ports, settings }: StageContext,
+): void {
+  if (!secret.cutover || secret.consumers.length === 0 || rolledBackFrom !== undefined) return;
+  ports.metrics.put({
+    metric: 'GapSeconds',
+    value: (ports.clock.now().getTime() - Date.parse(publishedAt)) / 1000,
+    of: { Deployment: settings.deployment, Secret: secret.key },
+  });
+}
 
 async function renew(
   consumers: readonly NamedConsumer[],
@@ -57,50 +63,4 @@ async function renew(
     if (over || context.remaining() < wait + margin) throw notHealthy(missing.map(({ reason }) => reason));
     await clock.sleep(wait);
   }
-}
-
-async function missingOf(
-  consumers: readonly NamedConsumer[],
-  renewing: Renewing,
-  { ports }: StageContext,
-): Promise<{ reason: string; over: boolean }[]> {
-  const renewals = await Promise.all(
-    consumers.map(async ({ name, hook }) => ({ name, renewal: await hook.look(renewing, ports.clock) })),
-  );
-  const missing = renewals.flatMap(({ name, renewal }) => {
-    if (renewal.renewed) return [];
-    ports.log({ message: renewal.reason, consumer: name, stage: 'redeploy' });
-    return [{ reason: `${name}: ${renewal.reason}`, over: renewal.over ?? false }];
-  });
-  if (missing.length > 0) return missing;
-  for (const { name, renewal } of renewals) {
-    // Counted as renewed, by a declaration and not by a proof: the log must not say more than is known.
-    if (!renewal.renewed || renewal.unproven === undefined) continue;
-    ports.log({ message: renewal.unproven, consumer: name, stage: 'redeploy' });
-  }
-  return [];
-}
-
-function notHealthy(reasons: readonly string[]): KeyturnError {
-  return new KeyturnError({
-    code: 'ConsumersNotHealthy',
-    message: `Not every consumer runs with the new version. ${reasons.join('; ')}.`,
-    hint: 'See why the new tasks do not become healthy; until they do, the former ones serve.',
-    retryable: true,
-  });
-}
-
-function bound(
-  secret: SecretSettings,
-  consumer: SecretSettings['consumers'][number],
-  { ports }: StageContext,
-): NamedConsumer {
-  const { name, ...members } = consumer;
-  const result = ports.consumers.get(consumer.kind)?.bind(members);
-  if (result?.ok) return { name, hook: result.hook };
-  throw new KeyturnError({
-    code: 'SettingsInvalid',
-    message: `The consumer ${name} of ${secret.key} must be of a known kind with its members; it is of kind ${consumer.kind}.`,
-    hint: 'Deploy the stack again: the function and its settings are made together.',
-  });
 }

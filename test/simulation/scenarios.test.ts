@@ -71,6 +71,43 @@ describe('what a rotation costs', () => {
   });
 });
 
+describe('what is measured', () => {
+  const of = { Deployment: 'shop', Secret: 'SECRET' };
+
+  test('the gap of a class whose old and new value cannot both be valid, once all consumers are through it', async () => {
+    const { world } = await started(settingOf('signing-key-cutover'));
+    await world.rotate();
+    await world.clock.advance(hour);
+    const [gap, ...others] = world.measured.filter(({ metric }) => metric === 'GapSeconds');
+    expect(gap).toMatchObject({ metric: 'GapSeconds', of });
+    // The rollout waits 20 seconds for other secrets, and a task takes 20 to start.
+    expect(gap?.value).toBeGreaterThanOrEqual(40);
+    expect(gap?.value).toBeLessThan(80);
+    expect(others).toEqual([]);
+  });
+
+  test('no gap where there is none', async () => {
+    const { world } = await started(settingOf('opaque-token'));
+    await world.rotate();
+    await world.clock.advance(hour);
+    expect(world.measured).toEqual([{ metric: 'RolloutCompleted', value: 1, of }]);
+  });
+
+  test('each failure of a step, with its event', async () => {
+    const { world } = await started(settingOf('guarded'));
+    await world.asOperator('UntagResource', { SecretId: secretName, TagKeys: [consentTag] });
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    const failed = world.events.filter(({ type }) => type === 'Rotation Failed');
+    expect(failed.length).toBeGreaterThan(0);
+    expect(world.measured).toEqual(failed.map(() => ({ metric: 'RotationFailed', value: 1, of })));
+    expect(failed[0]?.detail).toMatchObject({
+      works: 'The current value has not changed, and the consumers run with it.',
+      next: 'npx keyturn approve SECRET --for 1h --reason planned',
+    });
+  });
+});
+
 describe('rotations one after another', () => {
   test('twice in a row, each with its rollout', async () => {
     const { world, checker } = await started(settingOf('opaque-token'));
@@ -111,6 +148,46 @@ describe('rotations one after another', () => {
     expect(description.Tags).toEqual(
       expect.arrayContaining([{ Key: completedTag, Value: world.currentId() }]),
     );
+  });
+});
+
+describe('overlapping keys', () => {
+  test('introduce, promote, hold, retire: nobody is logged out, and the old key dies at the end', async () => {
+    const { world, checker } = await started(settingOf('signing-key-overlap'));
+    const before = world.currentDocument()?.value('TOKEN').reveal();
+    await world.rotate();
+    await world.clock.advance(60_000);
+    // Two minutes in: the new key is accepted everywhere, and the old one still signs or has just been replaced.
+    await world.clock.advance(hour);
+    expect(world.rollouts.map(({ end }) => end)).toEqual([null]);
+    expect(world.currentDocument()?.memory?.phase).toBe('promoted');
+    expect(world.currentDocument()?.value('ACCEPTED').reveal()).toBe(before);
+    await world.clock.advance(2 * hour);
+    checker.atEnd(world);
+    expect(checker.broken).toEqual([]);
+    expect(world.rollouts.map(({ end }) => end)).toEqual(['completed']);
+    expect(world.currentDocument()?.memory?.phase).toBe('retired');
+    expect(world.currentDocument()?.value('ACCEPTED').reveal()).toBe('');
+    expect(world.rollouts[0]?.transitions).toBeLessThan(20);
+  });
+
+  test('without introduce tokens die before their time: what that phase is for', async () => {
+    const cutover = { ...settingOf('signing-key-cutover'), tokenLifeSeconds: 7_200 };
+    const { world, checker } = await started(cutover);
+    await world.rotate();
+    await world.clock.advance(hour);
+    expect(checker.broken.join()).toContain('a token died before its time');
+  });
+
+  test('a rotation during the hold keeps every key whose tokens live', async () => {
+    const { world, checker } = await started(settingOf('signing-key-overlap'));
+    await world.rotate();
+    await world.clock.advance(hour);
+    await world.rotate();
+    await world.clock.advance(6 * hour);
+    checker.atEnd(world);
+    expect(checker.broken).toEqual([]);
+    expect(world.rollouts.map(({ end }) => end)).toEqual(['superseded', 'completed']);
   });
 });
 

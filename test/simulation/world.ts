@@ -4,10 +4,12 @@
  * effect of it passes the gate, where faults are injected and the invariants are checked.
  */
 import { createHash } from 'node:crypto';
+import { emf } from '../../lambdas/adapters/metrics.ts';
 import { emptyDocument, parseDocument, type SecretDocument } from '../../lambdas/contract/document.ts';
 import { publicError } from '../../lambdas/contract/errors.ts';
 import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
 import { consentTag, suppliedLabel } from '../../lambdas/contract/marks.ts';
+import type { Measurement } from '../../lambdas/contract/metrics.ts';
 import {
   type PlanId,
   plans,
@@ -19,7 +21,7 @@ import {
   type WayOutId,
   waysOut,
 } from '../../lambdas/contract/plan.ts';
-import type { Clock, Events, Log } from '../../lambdas/contract/ports.ts';
+import type { Clock, Events, Log, Metrics } from '../../lambdas/contract/ports.ts';
 import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
@@ -55,6 +57,8 @@ export interface Setting {
   readonly judge: Judge;
   /** True: the application cannot start with any value but the first. */
   readonly stubborn?: boolean;
+  /** For keys that overlap: how long a token lives that a task signs. No token may die before its time. */
+  readonly tokenLifeSeconds?: number;
   /** The members of the first document; null: the secret starts empty. */
   readonly initial: Readonly<Record<string, string>> | null;
 }
@@ -75,6 +79,7 @@ export class World {
   readonly gate: Gate;
   readonly rollouts: Rollout[] = [];
   readonly events: KeyturnEvent[] = [];
+  readonly measured: Measurement[] = [];
   /** Everything that left the code under test and is not a call that carries a value. */
   readonly printed: string[] = [];
   readonly edits: string[] = [];
@@ -111,7 +116,7 @@ export class World {
     });
     this.application = new Application(
       this.clock,
-      () => this.currentDocument()?.value(setting.variable).reveal() ?? null,
+      () => loaded(this.currentDocument(), setting.variable),
       setting.judge,
       (value) => setting.stubborn !== true || value === setting.initial?.[setting.variable],
     );
@@ -128,6 +133,7 @@ export class World {
           plan: setting.secretClass.plan,
           restorable: setting.secretClass.restorable,
           window: null,
+          cutover: setting.secretClass.cutover,
           together: setting.secretClass.cutover,
           consumers: [{ name: 'web', kind: 'ecs', cluster: 'shop', service: 'web' }],
           probe: setting.probe,
@@ -224,6 +230,15 @@ export class World {
     return current === undefined ? null : documentOf(current);
   }
 
+  get tokenLifeSeconds(): number | null {
+    return this.#setting.tokenLifeSeconds ?? null;
+  }
+
+  /** Whether anything but a rotation may move AWSCURRENT in this world. */
+  get movesLater(): boolean {
+    return this.edits.length > 0 || this.stubborn || this.tokenLifeSeconds !== null;
+  }
+
   get stubborn(): boolean {
     return this.#setting.stubborn === true;
   }
@@ -265,12 +280,20 @@ export class World {
       events: this.#eventsPort(process),
       clock: this.#clockPort(),
       random: { bytes: (count) => this.#bytes(count) },
+      metrics: this.#metrics,
       log: this.#log,
     });
   }
 
   readonly #log: Log = (line) => {
     this.printed.push(JSON.stringify(line));
+  };
+
+  readonly #metrics: Metrics = {
+    put: (measurement) => {
+      this.measured.push(measurement);
+      this.printed.push(emf(measurement, this.clock.now()) ?? '');
+    },
   };
 
   #clockPort(): Clock {
@@ -354,6 +377,12 @@ export class World {
         await new Promise<void>((resolve) => this.clock.after(waitSeconds * 1000, resolve));
       }
       const result = await this.#stage(id, state, rollout);
+      const { waitAfter } = stages[id] as StageDescription;
+      if (result.ok && waitAfter !== undefined) {
+        rollout.transitions += 1;
+        const held = (result.state[waitAfter] ?? 0) * 1000;
+        await new Promise<void>((resolve) => this.clock.after(held, resolve));
+      }
       if (!result.ok) {
         if (result.error.name === supersededError) return { is: 'superseded' };
         const failure = {
@@ -390,6 +419,7 @@ export class World {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
             },
             clock: this.#clockPort(),
+            metrics: this.#metrics,
             log: this.#log,
           },
         });
@@ -474,4 +504,11 @@ export function documentOf(version: VersionSnapshot): SecretDocument {
   const { value } = version;
   if (value?.kind !== 'string') return emptyDocument();
   return parseDocument(new Sensitive(value.text), 'a stored value');
+}
+
+/** What a task of the application takes from a document when it starts. */
+function loaded(document: SecretDocument | null, variable: string) {
+  const names = document?.names() ?? [];
+  const members = Object.fromEntries(names.map((name) => [name, document?.value(name).reveal() ?? '']));
+  return { value: members[variable] ?? null, document: members };
 }
