@@ -40,6 +40,18 @@ const puts = {
   Condition: { StringEquals: { 'events:source': 'keyturn', 'events:detail-type': 'Redeploy Requested' } },
 };
 
+const secrets = [here('secretsmanager', 'secret:team/other-??????'), '<Secret exo/jwt>'];
+const describes = { Effect: 'Allow', Action: 'secretsmanager:DescribeSecret', Resource: secrets };
+const marks = (target: string) => [
+  describes,
+  {
+    Effect: 'Allow',
+    Action: 'secretsmanager:TagResource',
+    Resource: secrets,
+    Condition: { 'ForAllValues:StringEquals': { 'aws:TagKeys': `keyturn:requested:${target}` } },
+  },
+];
+
 const cases: [name: string, consumer: object, statements: object[]][] = [
   [
     'lambda',
@@ -70,20 +82,20 @@ const cases: [name: string, consumer: object, statements: object[]][] = [
   [
     'eventbridge-tag',
     { kind: 'eventbridge', bus: 'team', confirm: 'tag', tag: 'keyturn:confirmed:worker' },
-    [
-      puts,
-      {
-        Effect: 'Allow',
-        Action: 'secretsmanager:DescribeSecret',
-        Resource: [here('secretsmanager', 'secret:team/other-??????'), '<Secret exo/jwt>'],
-      },
-    ],
+    [puts, describes],
   ],
-  ['eventbridge-none', { kind: 'eventbridge', bus: 'team', confirm: 'none', settleSeconds: 60 }, [puts]],
+  [
+    'eventbridge-none',
+    { kind: 'eventbridge', bus: 'team', confirm: 'none', settleSeconds: 60 },
+    [puts, ...marks('team')],
+  ],
   [
     'http',
     { kind: 'http', url: 'https://deploy.example.com/redeploys', key: { secret: keySecret }, final: true },
-    [{ Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: keySecret }],
+    [
+      { Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: keySecret },
+      ...marks('deploy.example.com'),
+    ],
   ],
   [
     'http-key',

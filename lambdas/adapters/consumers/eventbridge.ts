@@ -1,27 +1,16 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
-import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { KeyturnError } from '../../contract/errors.ts';
 import { eventSource } from '../../contract/events.ts';
-import type { Clock } from '../../contract/ports.ts';
-import {
-  hook,
-  type RedeployRequest,
-  type RedeployRequests,
-  redeployRequested,
-} from '../../hooks/redeploy/eventbridge.ts';
+import { hook, type RedeployRequests, redeployRequested } from '../../hooks/redeploy/eventbridge.ts';
 import { call } from '../aws/errors.ts';
-import { clock } from '../platform.ts';
+import { secretTags } from '../aws/secret-tags.ts';
 
 /** EventBridge and the secret's tags through the AWS SDK. */
-export function redeployRequests(
-  bridge: EventBridgeClient,
-  secrets: SecretsManagerClient,
-  { now }: Pick<Clock, 'now'>,
-): RedeployRequests {
-  // Of this process only: after a crash the request is put again, and settles again from there.
-  const putAt = new Map<string, Date>();
-  const keyOf = (bus: string, request: RedeployRequest) => JSON.stringify([bus, request]);
+export function redeployRequests(bridge: EventBridgeClient, secrets: SecretsManagerClient): RedeployRequests {
   return {
+    ...secretTags(secrets),
+
     async put(bus, request) {
       const entry = {
         EventBusName: bus,
@@ -39,20 +28,10 @@ export function redeployRequests(
           retryable: true,
         });
       }
-      putAt.set(keyOf(bus, request), now());
-    },
-
-    putAt: (bus, request) => putAt.get(keyOf(bus, request)) ?? null,
-
-    async tag(secretId, key) {
-      const answer = await call('DescribeSecret', () =>
-        secrets.send(new DescribeSecretCommand({ SecretId: secretId })),
-      );
-      return answer.Tags?.find(({ Key }) => Key === key)?.Value ?? null;
     },
   };
 }
 
 /** Read by the generated entry of the redeploy stage. */
 export const connected = () =>
-  hook.connect(redeployRequests(new EventBridgeClient({}), new SecretsManagerClient({}), clock));
+  hook.connect(redeployRequests(new EventBridgeClient({}), new SecretsManagerClient({})));

@@ -6,6 +6,7 @@ import { Sensitive } from '../../contract/sensitive.ts';
 import { parsedJson } from '../../hooks/json-pointer.ts';
 import { hook, type RedeployHooks, type SignedRequest, type SigningKey } from '../../hooks/redeploy/http.ts';
 import { call } from '../aws/errors.ts';
+import { secretTags } from '../aws/secret-tags.ts';
 import { type GuardedHttp, guardedHttp } from '../guarded-http.ts';
 import { clock } from '../platform.ts';
 
@@ -22,8 +23,9 @@ export function redeployHooks(
   http: GuardedHttp,
   { now }: Pick<Clock, 'now'>,
 ): RedeployHooks {
-  const taken = new Set<string>();
   return {
+    ...secretTags(secrets),
+
     async ask(request) {
       const url = new URL(request.url);
       const timestamp = String(Math.floor(now().getTime() / 1000));
@@ -44,9 +46,6 @@ export function redeployHooks(
         maximumBytes,
       });
     },
-
-    remember: (request) => void taken.add(JSON.stringify(request)),
-    isRemembered: (request) => taken.has(JSON.stringify(request)),
   };
 }
 

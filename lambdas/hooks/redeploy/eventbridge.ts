@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { defineRedeploy, type Renewing, secretsPlaceholder } from '../../contract/hooks.ts';
+import { longestTarget, mark, markedAt, markStatements, type SecretTags } from '../request-mark.ts';
 
 /** The detail of a `Redeploy Requested` event: ids only. May come more than once. */
 export interface RedeployRequest {
@@ -13,12 +14,8 @@ export interface RedeployRequest {
   readonly confirm: { readonly tag: string; readonly value: string } | null;
 }
 
-export interface RedeployRequests {
+export interface RedeployRequests extends SecretTags {
   put(bus: string, request: RedeployRequest): Promise<void>;
-  /** When this process last put a request for the version; null: another process may have, nobody knows. */
-  putAt(bus: string, request: RedeployRequest): Date | null;
-  /** The value of a tag of the secret; null: it has none. */
-  tag(secretId: string, key: string): Promise<string | null>;
 }
 
 /** The event's type; its source is `keyturn`, as of every event of ours. */
@@ -69,10 +66,13 @@ export const hook = defineRedeploy<Consumer, RedeployRequests>({
     },
     ...(confirm === 'tag'
       ? [{ actions: ['secretsmanager:DescribeSecret'], resources: [secretsPlaceholder] }]
-      : []),
+      : markStatements(bus)),
   ],
 
-  check({ confirm, tag, settleSeconds }) {
+  check({ bus, confirm, tag, settleSeconds }) {
+    if (confirm === 'none' && bus.length > longestTarget) {
+      return `bus must be at most ${longestTarget} characters with confirm "none": a tag is named after it.`;
+    }
     if (confirm === 'tag' && tag === undefined)
       return 'tag must name the tag that confirms; received nothing.';
     if (confirm === 'tag' && settleSeconds !== undefined) {
@@ -87,12 +87,14 @@ export const hook = defineRedeploy<Consumer, RedeployRequests>({
     return null;
   },
 
-  async begin(consumer, renewing, requests) {
+  async begin(consumer, renewing, requests, clock) {
+    const { bus, confirm } = consumer;
     const request = requestOf(consumer, renewing);
     if (await isConfirmed(request, requests)) return;
     // Put again, it would settle again: several consumers, one after the other, would never come to an end.
-    if (request.confirm === null && requests.putAt(consumer.bus, request) !== null) return;
-    await requests.put(consumer.bus, request);
+    if (confirm === 'none' && (await markedAt(bus, renewing, requests)) !== null) return;
+    await requests.put(bus, request);
+    if (confirm === 'none') await mark(bus, renewing, clock.now(), requests);
   },
 
   async look(consumer, renewing, requests, clock) {
@@ -105,19 +107,19 @@ export const hook = defineRedeploy<Consumer, RedeployRequests>({
             reason: `the tag ${request.confirm.tag} does not hold ${request.confirm.value} yet`,
           };
     }
-    const at = requests.putAt(consumer.bus, request);
-    if (at === null) return { renewed: false, reason: `${consumer.bus} has not been asked for this version` };
-    const settles = consumer.settleSeconds ?? 0;
-    const left = at.getTime() + settles * 1000 - clock.now().getTime();
+    const { bus, settleSeconds = 0 } = consumer;
+    const at = await markedAt(bus, renewing, requests);
+    if (at === null) return { renewed: false, reason: `${bus} has not been asked for this version` };
+    const left = at.getTime() + settleSeconds * 1000 - clock.now().getTime();
     if (left > 0) {
       return {
         renewed: false,
-        reason: `${consumer.bus} was asked; its consumers settle for ${Math.ceil(left / 1000)} s more`,
+        reason: `${bus} was asked; its consumers settle for ${Math.ceil(left / 1000)} s more`,
       };
     }
     return {
       renewed: true,
-      unproven: `${consumer.bus} was asked ${settles} s ago; that anything restarted was not proven, since confirm is none`,
+      unproven: `${bus} was asked and ${settleSeconds} s have passed; that anything restarted was not proven, since confirm is none`,
     };
   },
 });

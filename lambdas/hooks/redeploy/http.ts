@@ -10,6 +10,7 @@ import {
 } from '../../contract/network-address.ts';
 import type { HttpResponse } from '../../contract/ports.ts';
 import { atPointer, parsedJson } from '../json-pointer.ts';
+import { longestTarget, mark, markedAt, markStatements, type SecretTags } from '../request-mark.ts';
 
 /** What a request asks; the adapter signs it with the key, which it reads itself. */
 export interface SignedRequest {
@@ -28,12 +29,9 @@ export interface SigningKey {
   readonly variable?: string | undefined;
 }
 
-export interface RedeployHooks {
+export interface RedeployHooks extends SecretTags {
   /** Signs and sends. Statuses from 200 to 299 and from 400 on are answers. */
   ask(request: SignedRequest): Promise<HttpResponse>;
-  /** Remembers, for this process only, that a request was taken. */
-  remember(request: SignedRequest): void;
-  isRemembered(request: SignedRequest): boolean;
 }
 
 const SecretArn = z
@@ -95,7 +93,7 @@ export const hook = defineRedeploy<Consumer, RedeployHooks>({
   kind: 'http',
   consumer: Consumer,
 
-  statements: ({ key }): readonly IamStatement[] => [
+  statements: ({ key, final, url }): readonly IamStatement[] => [
     { actions: ['secretsmanager:GetSecretValue'], resources: [key.secret] },
     ...(key.kmsKey === undefined
       ? []
@@ -111,11 +109,15 @@ export const hook = defineRedeploy<Consumer, RedeployHooks>({
             },
           },
         ]),
+    ...(final === true ? markStatements(hostOf({ url })) : []),
   ],
 
   check({ url, look, final, allowPrivate = [] }) {
     if ((look === undefined) === (final === undefined)) {
       return 'one of look and final must be given, and not both: how to see that everything has restarted.';
+    }
+    if (final === true && URL.canParse(url) && hostOf({ url }).length > longestTarget) {
+      return `url must have a host of at most ${longestTarget} characters with final: a tag is named after it.`;
     }
     return (
       allowPrivate
@@ -124,27 +126,25 @@ export const hook = defineRedeploy<Consumer, RedeployHooks>({
     );
   },
 
-  async begin(consumer, renewing, hooks) {
-    if (consumer.look !== undefined && (await looked(consumer, consumer.look, renewing, hooks)).renewed)
-      return;
-    const request = postOf(consumer, renewing);
-    if (consumer.final === true && hooks.isRemembered(request)) return;
-    const { status } = await hooks.ask(request);
-    if (status >= 200 && status < 300) {
-      hooks.remember(request);
-      return;
-    }
-    throw notTaken(hostOf(consumer), status);
+  async begin(consumer, renewing, hooks, clock) {
+    const { look, final } = consumer;
+    const host = hostOf(consumer);
+    if (look !== undefined && (await looked(consumer, look, renewing, hooks)).renewed) return;
+    if (final === true && (await markedAt(host, renewing, hooks)) !== null) return;
+    const { status } = await hooks.ask(postOf(consumer, renewing));
+    if (status < 200 || status > 299) throw notTaken(host, status);
+    if (final === true) await mark(host, renewing, clock.now(), hooks);
   },
 
   async look(consumer, renewing, hooks) {
     if (consumer.look !== undefined) return looked(consumer, consumer.look, renewing, hooks);
-    return hooks.isRemembered(postOf(consumer, renewing))
-      ? {
+    const host = hostOf(consumer);
+    return (await markedAt(host, renewing, hooks)) === null
+      ? { renewed: false, reason: `${host} has not taken the request` }
+      : {
           renewed: true,
-          unproven: `${hostOf(consumer)} took the request, which counts as restarted; nothing else was asked`,
-        }
-      : { renewed: false, reason: `${hostOf(consumer)} has not taken the request` };
+          unproven: `${host} took the request, which counts as restarted; nothing else was asked`,
+        };
   },
 });
 
@@ -197,8 +197,9 @@ function shared({ key, allowPrivate = [] }: Consumer): Pick<SignedRequest, 'key'
   return { key: { secret: key.secret, variable: key.variable }, allowPrivate };
 }
 
-function hostOf({ url }: Consumer): string {
-  return new URL(url).hostname;
+/** Without the brackets of an IPv6 address, which no tag may have. */
+function hostOf({ url }: Pick<Consumer, 'url'>): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
 /** What can be said of the address before its name is resolved; the rest is checked at every request. */

@@ -93,7 +93,7 @@ export const hook = defineRedeploy<Consumer, LambdaFunctions>({
 
   async look({ function: name }, { since }, functions, clock) {
     const state = await functions.state(name);
-    if (!isYoung(state, since)) {
+    if (state.lastModified <= since) {
       return { renewed: false, reason: `${name} has not been restarted since the version` };
     }
     if (state.update === 'failed') {
@@ -106,16 +106,23 @@ export const hook = defineRedeploy<Consumer, LambdaFunctions>({
     if (state.update === 'in-progress')
       return { renewed: false, reason: `the update of ${name} is in progress` };
     const left = state.lastModified.getTime() + state.timeoutSeconds * 1000 - clock.now().getTime();
-    return left <= 0
+    if (left > 0) {
+      return {
+        renewed: false,
+        reason: `invocations of ${name} that began before may run for ${Math.ceil(left / 1000)} s more`,
+      };
+    }
+    // The team's own deployment takes the mark away, and has given the function new environments itself.
+    return isYoung(state, since)
       ? { renewed: true }
       : {
-          renewed: false,
-          reason: `invocations of ${name} that began before may run for ${Math.ceil(left / 1000)} s more`,
+          renewed: true,
+          unproven: `${name} was changed by somebody else after the version; that this renewed its environments was not proven`,
         };
   },
 });
 
-/** Both our mark and Lambda's own time: a tag or a permission may move the time without a new environment. */
+/** Both our mark and Lambda's own time: what moves the time alone is not documented. */
 function isYoung({ description, lastModified }: FunctionState, since: Date): boolean {
   const asked = mark.exec(description)?.[1];
   return asked !== undefined && new Date(asked) > since && lastModified > since;

@@ -33,7 +33,6 @@ function consumer(members: object, bus = 'team') {
   const port = redeployRequests(
     new EventBridgeClient(account.config),
     new SecretsManagerClient(account.config),
-    account.clock,
   );
   const bound = hook.connect(port).bind({ kind: 'eventbridge', bus, ...members });
   if (!bound.ok) throw new Error(bound.broken.join());
@@ -106,7 +105,7 @@ describe('a request', () => {
     expect(await look()).toEqual({ renewed: false, reason: 'team has not been asked for this version' });
     await begin();
     await account.world.advance(1_000);
-    // The stage was tried again in the same process.
+    // The stage was tried again.
     await begin();
     await account.world.advance(298_001);
     expect(await look()).toEqual({
@@ -116,20 +115,23 @@ describe('a request', () => {
     await account.world.advance(999);
     expect(await look()).toEqual({
       renewed: true,
-      unproven: 'team was asked 300 s ago; that anything restarted was not proven, since confirm is none',
+      unproven:
+        'team was asked and 300 s have passed; that anything restarted was not proven, since confirm is none',
     });
     expect(account.bridge.records).toHaveLength(1);
   });
 
-  test('without confirmation settles anew after a crash: nobody knows when it was put', async () => {
+  test('without confirmation is known to every process, and again not after a roll back', async () => {
     await consumer(byNone).begin();
-    await account.world.advance(300_000);
+    await account.world.advance(100_000);
     const second = consumer(byNone);
-    expect(await second.look()).toMatchObject({ renewed: false });
     await second.begin();
     expect(await second.look()).toMatchObject({
-      reason: 'team was asked; its consumers settle for 300 s more',
+      reason: 'team was asked; its consumers settle for 200 s more',
     });
+    expect(account.bridge.records).toHaveLength(1);
+    since = account.clock.now();
+    expect(await second.look()).toMatchObject({ reason: 'team has not been asked for this version' });
   });
 
   test('that the bus refuses is an error, and not a request', async () => {
@@ -141,6 +143,10 @@ describe('a request', () => {
 
 test.each([
   [{ ...byTag, bus: 'arn:x' }, 'bus must be the name of an event bus; received "arn:x".'],
+  [
+    { ...byNone, bus: 'x'.repeat(111) },
+    'bus must be at most 110 characters with confirm "none": a tag is named after it.',
+  ],
   [{ confirm: 'maybe' }, 'confirm must be one of tag, none; received "maybe".'],
   [{ confirm: 'tag' }, 'tag must name the tag that confirms; received nothing.'],
   [

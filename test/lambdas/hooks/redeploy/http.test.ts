@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { redeployHooks } from '../../../../lambdas/adapters/consumers/http.ts';
 import { guardedHttp } from '../../../../lambdas/adapters/guarded-http.ts';
 import { hook } from '../../../../lambdas/hooks/redeploy/http.ts';
-import { openAccount, secretId, type TestAccount, versionId } from './account.ts';
+import { openAccount, type TestAccount, versionId } from './account.ts';
 
 const key = 'LEAKME-0123456789abcdef0123456789abcdef';
 
@@ -15,6 +15,7 @@ let account: TestAccount;
 let receiver: Awaited<ReturnType<typeof openReceiver>>;
 let since: Date;
 let keyArn: string;
+let secretId: string;
 beforeEach(async () => {
   account = await openAccount();
   receiver = await openReceiver();
@@ -25,6 +26,10 @@ beforeEach(async () => {
     }),
   );
   keyArn = made.ARN ?? '';
+  const rotated = await new SecretsManagerClient(account.config).send(
+    new CreateSecretCommand({ Name: 'app/key' }),
+  );
+  secretId = rotated.ARN ?? '';
   since = account.clock.now();
   await account.world.advance(1_000);
 });
@@ -176,8 +181,10 @@ describe('a service that restarts', () => {
     });
     await begin();
     expect(receiver.state.bodies).toHaveLength(1);
-    // Another process knows nothing of it, and asks again.
-    expect(await consumer({ final: true }).look()).toMatchObject({ renewed: false });
+    // Another process knows of it, by the secret's tag; nobody has asked for a later version.
+    expect(await consumer({ final: true }).look()).toMatchObject({ renewed: true });
+    since = account.clock.now();
+    expect(await ask()).toMatchObject({ renewed: false });
   });
 
   test.each([

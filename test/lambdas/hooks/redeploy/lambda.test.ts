@@ -35,12 +35,14 @@ describe('a function that keeps a value', () => {
   test('gets new environments, and counts as renewed when the last old invocation has ended', async () => {
     const { begin, look } = consumer({ description: 'Sends mails', timeoutSeconds: 60, updateMs: 20_000 });
     account.functions.invoke('worker', 10);
+    since = account.clock.now();
+    await account.world.advance(1_000);
     expect(await look()).toEqual({
       renewed: false,
       reason: 'worker has not been restarted since the version',
     });
     await begin();
-    expect(account.functions.description('worker')).toBe('Sends mails [keyturn 2026-11-21T03:00:01.000Z]');
+    expect(account.functions.description('worker')).toBe('Sends mails [keyturn 2026-11-21T03:00:02.000Z]');
     expect(await look()).toEqual({ renewed: false, reason: 'the update of worker is in progress' });
     await account.world.advance(19_000);
     // It begins in an old environment at the last moment, and takes as long as it may.
@@ -81,14 +83,27 @@ describe('a function that keeps a value', () => {
     expect(updates()).toBe(1);
   });
 
-  test('is not taken for renewed because somebody else changed it', async () => {
+  test('that somebody else changes is updated all the same: what their change renewed is not known', async () => {
     const { begin, look } = consumer();
     account.functions.changeByOthers('worker', 'Sends mails');
     await account.world.advance(60_000);
-    expect(await look()).toMatchObject({ renewed: false });
     await begin();
     await account.world.advance(60_000);
+    expect(account.functions.description('worker')).toMatch(/^Sends mails \[keyturn /);
     expect(await look()).toEqual({ renewed: true });
+  });
+
+  test('that the team deploys afterwards stays renewed, and the log says what is not proven', async () => {
+    const { begin, look } = consumer();
+    await begin();
+    await account.world.advance(60_000);
+    account.functions.changeByOthers('worker', 'Sends mails');
+    await account.world.advance(60_000);
+    expect(await look()).toEqual({
+      renewed: true,
+      unproven:
+        'worker was changed by somebody else after the version; that this renewed its environments was not proven',
+    });
   });
 
   test('is waited for while another update is in progress', async () => {
