@@ -1,7 +1,7 @@
 import { Stack, Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { IConstruct } from 'constructs';
-import type { IamStatement } from '../lambdas/contract/hooks.ts';
+import { type IamStatement, secretsPlaceholder } from '../lambdas/contract/hooks.ts';
 
 /** How secrets are reached: the secret itself and the key that its values are encrypted with. */
 export interface SecretAccess {
@@ -63,12 +63,18 @@ export function neverDestroys(): iam.PolicyStatement {
   });
 }
 
-/** A statement that a hook declares, in this stack's partition, Region and account. */
-export function declared(scope: IConstruct, statement: IamStatement): iam.PolicyStatement {
+/** A statement that a hook declares, in this stack's partition, Region and account, for these secrets. */
+export function declared(
+  scope: IConstruct,
+  statement: IamStatement,
+  secrets: readonly SecretAccess[],
+): iam.PolicyStatement {
   const here = (text: string) => placed(scope, text, (token) => token);
   return new iam.PolicyStatement({
     actions: [...statement.actions],
-    resources: statement.resources.map(here),
+    resources: statement.resources.flatMap((resource) =>
+      resource === secretsPlaceholder ? secrets.map(({ arn }) => arn) : [here(resource)],
+    ),
     conditions: Object.fromEntries(
       Object.entries(statement.conditions ?? {}).map(([operator, keys]) => [
         operator,

@@ -61,7 +61,7 @@ export class StageFunction extends Construct {
         ...(stage.putsEvents
           ? [new iam.PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] })]
           : []),
-        ...consumers.map((statement) => declared(this, statement)),
+        ...consumers.map((statement) => declared(this, statement, secrets)),
         ...(handedOn.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], handedOn)] : []),
         ...onKeys(this, ['kms:Decrypt'], handedOn),
       ],

@@ -32,6 +32,10 @@ export type ErrorCode =
   | 'OldValueStillAccepted'
   | 'NewValueNotAccepted'
   | 'ProbeInconclusive'
+  /** A request to a hook, or its answer, breaks a rule that keeps it where the deployment wants it. */
+  | 'HookRefused'
+  /** A hook gave no complete answer in time, or an answer that was not foreseen. */
+  | 'HookUnreachable'
   /** A later version is current: its rollout takes over. */
   | 'Superseded'
   /** The previous version cannot be brought back: there is none, or its target is not ours to restore. */

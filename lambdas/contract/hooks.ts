@@ -7,7 +7,13 @@ import { brokenRules } from './deployment.ts';
 import type { SecretDocument } from './document.ts';
 import type { Clock, Http } from './ports.ts';
 
-/** An IAM statement. Resources may hold `{partition}`, `{region}` and `{account}`. */
+/** Stands in a statement's resources for the ARNs of the secrets that the function works for. */
+export const secretsPlaceholder = '{secrets}';
+
+/**
+ * An IAM statement. Resources and values of conditions may hold `{partition}`, `{region}` and `{account}`; a
+ * resource may be `{secrets}`.
+ */
 export interface IamStatement {
   readonly actions: readonly string[];
   readonly resources: readonly string[];
@@ -24,7 +30,11 @@ export const eachSecret = '{secret}';
 
 /** What a consumer looks like now. */
 export type Renewal =
-  | { readonly renewed: true }
+  | {
+      readonly renewed: true;
+      /** One sentence: what this kind of consumer cannot show, and a person may have to look at. */
+      readonly unproven?: string;
+    }
   | {
       readonly renewed: false;
       /** One sentence: what is still missing. */

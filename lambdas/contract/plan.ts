@@ -85,7 +85,7 @@ export const stages = {
     onFailure: 'roll-back',
     retry: [
       {
-        errors: ['ConsumersNotHealthy'],
+        errors: ['ConsumersNotHealthy', 'HookUnreachable'],
         intervalSeconds: 30,
         maxAttempts: 3,
         backoffRate: 1,

@@ -28,11 +28,18 @@ export async function missingOf(
   const renewals = await Promise.all(
     consumers.map(async ({ name, hook }) => ({ name, renewal: await hook.look(renewing, ports.clock) })),
   );
-  return renewals.flatMap(({ name, renewal }) => {
+  const missing = renewals.flatMap(({ name, renewal }) => {
     if (renewal.renewed) return [];
     ports.log({ message: renewal.reason, consumer: name, stage: 'redeploy' });
     return [{ reason: `${name}: ${renewal.reason}`, over: renewal.over ?? false }];
   });
+  if (missing.length > 0) return missing;
+  for (const { name, renewal } of renewals) {
+    // Counted as renewed, by a declaration and not by a proof: the log must not say more than is known.
+    if (!renewal.renewed || renewal.unproven === undefined) continue;
+    ports.log({ message: renewal.unproven, consumer: name, stage: 'redeploy' });
+  }
+  return [];
 }
 
 export function notHealthy(reasons: readonly string[]): KeyturnError {

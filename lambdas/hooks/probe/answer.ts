@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import type { Verdict } from '../../contract/hooks.ts';
 import type { HttpResponse } from '../../contract/ports.ts';
+import { atPointer, parsedJson } from '../json-pointer.ts';
 
 /** What an answer must look like to mean something. */
 export const Answer = z.strictObject({
@@ -36,31 +37,9 @@ export function verdictOf(response: HttpResponse, accepted: Answer, refused: Ans
 function fits(response: HttpResponse, answer: Answer): boolean {
   if (!answer.status.includes(response.status)) return false;
   if (answer.present === undefined && answer.absent === undefined) return true;
-  const body = json(response.body);
+  const body = parsedJson(response.body);
   return (
-    (answer.present === undefined || member(body, answer.present) !== undefined) &&
-    (answer.absent === undefined || member(body, answer.absent) === undefined)
+    (answer.present === undefined || atPointer(body, answer.present) !== undefined) &&
+    (answer.absent === undefined || atPointer(body, answer.absent) === undefined)
   );
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function member(value: unknown, pointer: string): unknown {
-  return pointer
-    .slice(1)
-    .split('/')
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce<unknown>(
-      (inner, step) =>
-        typeof inner === 'object' && inner !== null && Object.hasOwn(inner, step)
-          ? Reflect.get(inner, step)
-          : undefined,
-      value,
-    );
 }
