@@ -10,6 +10,13 @@ export const detailTypes = [
   'Rollout Completed',
   'Rollout Rolled Back',
   'Rollout Stalled',
+  // What the reconciler finds.
+  'Rotation Stuck',
+  'Rotation Dropped',
+  'Rotation Overdue',
+  'Rollout Late',
+  'Supply Due',
+  'Secret Edited',
 ] as const;
 export type DetailType = (typeof detailTypes)[number];
 
@@ -34,6 +41,8 @@ export const EventDetail = z.object({
   code: z.optional(z.string()),
   /** One sentence for a person. */
   reason: z.optional(z.string()),
+  /** The one command with which a person goes on, for events that wait for a person. */
+  command: z.optional(z.string()),
 });
 export type EventDetail = z.infer<typeof EventDetail>;
 

@@ -25,6 +25,7 @@ const arrows = [
   { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/contract'] },
   { from: 'lambdas/rotation', to: ['lambdas/rotation', 'lambdas/contract'] },
   { from: 'lambdas/rollout', to: ['lambdas/rollout', 'lambdas/hooks', 'lambdas/contract'] },
+  { from: 'lambdas/reconcile', to: ['lambdas/reconcile', 'lambdas/rollout', 'lambdas/contract'] },
   { from: 'lambdas/adapters', to: ['lambdas'] },
   { from: 'lib', to: ['lib', 'lambdas'] },
   { from: 'bin', to: ['bin', 'lib', 'lambdas'] },
