@@ -10,6 +10,7 @@ import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 import type { ResolvedConsumer, ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
 import { admitTopic, Notifications } from './notifications.ts';
 import { nameOf } from './pipeline-function.ts';
+import { Reconciler } from './reconciler.ts';
 import { RolloutMachine } from './rollout-machine.ts';
 import { RolloutStart } from './rollout-start.ts';
 import { RotatedSecret } from './rotated-secret.ts';
@@ -41,6 +42,8 @@ export class KeyturnPipeline extends Construct {
   /** Events that could not be delivered, for 14 days. Anything in it wants a look. */
   readonly undelivered: sqs.Queue;
   readonly notifications: Notifications;
+  /** Sweeps over the secrets and finishes what events missed. */
+  readonly reconciler: Reconciler;
 
   constructor(scope: Construct, id: string, props: KeyturnPipelineProps) {
     super(scope, id);
@@ -106,6 +109,14 @@ export class KeyturnPipeline extends Construct {
       ...shared,
       machines: this.rolloutMachines,
       settings: settingsOf(deployment, deployment.secrets),
+      undelivered: this.undelivered,
+    });
+    this.reconciler = new Reconciler(this, 'Reconciler', {
+      ...shared,
+      machines: this.rolloutMachines,
+      secrets: [...this.secrets.values()],
+      settings: settingsOf(deployment, deployment.secrets),
+      every: Duration.minutes(deployment.reconcileEveryMinutes),
       undelivered: this.undelivered,
     });
     this.notifications = new Notifications(this, 'Notifications', {

@@ -54,7 +54,7 @@ function rolloutIsOpen({ versions, seen, told, now, rolloutOf }: Listed): boolea
   if (rollout?.status === 'RUNNING') {
     return isLate(rollout, now) && !isFresh(told, 'rollout-late', current, now);
   }
-  if (wasTold(told, ['rollout-stalled', 'edited-by-hand'], current, now)) return false;
+  if (wasTold(told, ['rollout-stalled', 'edited-by-hand', 'rotation-stuck'], current, now)) return false;
   return rotated === undefined || now.getTime() - rotated >= limits.eventGrace;
 }
 
