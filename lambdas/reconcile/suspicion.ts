@@ -9,6 +9,7 @@ import { type Versions, versionsOf } from './labels.ts';
 import { limits } from './limits.ts';
 import { rejectionsOf } from './observed.ts';
 import type { RolloutSeen } from './rollouts-seen.ts';
+import { slotOf } from './slot.ts';
 
 const day = 24 * 3_600_000;
 
@@ -22,6 +23,7 @@ interface Listed {
   readonly versions: Versions;
   readonly told: Told | null;
   readonly now: Date;
+  readonly spread: number;
   rolloutOf(versionId: string): RolloutSeen | null;
 }
 
@@ -31,20 +33,32 @@ const questions: Readonly<Record<Suspicion, (listed: Listed) => boolean>> = {
   date: isDue,
 };
 
-/** Null: nothing about this secret is suspicious, or what is was told lately. */
+/**
+ * Null: nothing about this secret is suspicious, or what is was told lately.
+ *
+ * @param spread milliseconds over which starts are spread.
+ */
 export function suspicionOf(
   secret: SecretSettings,
   seen: FleetSecret,
-  now: Date,
+  { now, spread }: { readonly now: Date; readonly spread: number },
   rolloutOf: (versionId: string) => RolloutSeen | null,
 ): Suspicion | null {
   if (seen.deleted) return null;
-  const listed = { secret, seen, versions: versionsOf(seen), told: toldOf(seen.tags), now, rolloutOf };
+  const listed = {
+    secret,
+    seen,
+    versions: versionsOf(seen),
+    told: toldOf(seen.tags),
+    now,
+    spread,
+    rolloutOf,
+  };
   return suspicions.find((suspicion) => questions[suspicion](listed)) ?? null;
 }
 
 /** The current version has no completed rollout: it was not started, has stopped, takes long, or none is due. */
-function rolloutIsOpen({ versions, seen, told, now, rolloutOf }: Listed): boolean {
+function rolloutIsOpen({ versions, seen, told, now, spread, rolloutOf }: Listed): boolean {
   const { current, completed, currentIsPending } = versions;
   if (current === null || current === completed) return false;
   const rotated = seen.lastRotatedAt?.getTime();
@@ -55,7 +69,9 @@ function rolloutIsOpen({ versions, seen, told, now, rolloutOf }: Listed): boolea
     return isLate(rollout, now) && !isFresh(told, 'rollout-late', current, now);
   }
   if (wasTold(told, ['rollout-stalled', 'edited-by-hand', 'rotation-stuck'], current, now)) return false;
-  return rotated === undefined || now.getTime() - rotated >= limits.eventGrace;
+  // Its event has some time, and after that it has a slot of its own.
+  const slot = rollout === null ? slotOf(seen.name, spread) : 0;
+  return rotated === undefined || now.getTime() - rotated >= limits.eventGrace + slot;
 }
 
 /** A roll-back goes on under the name of the version that it gives up, which is the previous one then. */

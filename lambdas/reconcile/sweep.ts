@@ -42,7 +42,8 @@ export async function sweep(context: ReconcileContext): Promise<SweepCounts> {
     ...{ secrets: 0, looked: 0, started: 0, dropped: 0, told: 0, failed: 0, left: 0 },
   };
   const rolloutOf = await rolloutsSeen(ports.executions, stateMachines.values());
-  const suspects = inOrder(await suspectsOf(context, rolloutOf, counts), ports.clock.now());
+  const spread = Math.min(settings.secrets.length * limits.spreadPerSecret, limits.spread);
+  const suspects = inOrder(await suspectsOf(context, rolloutOf, spread, counts), ports.clock.now());
   const work: Work = {
     context,
     rolloutOf,
@@ -51,7 +52,7 @@ export async function sweep(context: ReconcileContext): Promise<SweepCounts> {
       start: pace(ports.clock, limits.startsPerSecond),
       versions: pace(ports.clock, limits.versionReadsPerSecond),
     },
-    spread: Math.min(settings.secrets.length * limits.spreadPerSecret, limits.spread),
+    spread,
     counts,
   };
   const queue = suspects.values();
@@ -64,6 +65,7 @@ export async function sweep(context: ReconcileContext): Promise<SweepCounts> {
 async function suspectsOf(
   context: ReconcileContext,
   rolloutOf: RolloutOf,
+  spread: number,
   counts: SweepCounts,
 ): Promise<Suspect[]> {
   const { settings, ports } = context;
@@ -71,7 +73,7 @@ async function suspectsOf(
   const suspects: Suspect[] = [];
   const consider = (secret: SecretSettings, seen: FleetSecret) => {
     counts.secrets += 1;
-    const suspicion = suspicionOf(secret, seen, ports.clock.now(), (versionId) =>
+    const suspicion = suspicionOf(secret, seen, { now: ports.clock.now(), spread }, (versionId) =>
       rolloutOf(secret.key, seen.arn, versionId),
     );
     if (suspicion !== null) suspects.push({ secret, arn: seen.arn, name: seen.name, suspicion });

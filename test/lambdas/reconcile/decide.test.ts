@@ -64,7 +64,7 @@ function judged(broken: Partial<Situation>) {
   const rolloutOf = (versionId: string) => situation.rollouts[versionId] ?? null;
   return {
     decision: decide(observed({ secret, seen, made, now, spread: 1_000 }, rolloutOf)),
-    suspicion: suspicionOf(secret, seen, now, rolloutOf),
+    suspicion: suspicionOf(secret, seen, { now, spread: 1_000 }, rolloutOf),
   };
 }
 
