@@ -31,6 +31,11 @@ export const EventDetail = z.object({
   versionId: z.string(),
   /** The version that was current before; null for a secret's first value. */
   previousVersionId: z.nullable(z.string()),
+  /**
+   * The youngest version that consumers are known to run with: where a roll-back leads. It is the previous one,
+   * unless rotations followed each other faster than their rollouts. Left out: the previous one.
+   */
+  lastProvenVersionId: z.optional(z.string()),
   class: z.string(),
   plan: z.string(),
   /** ISO 8601: when AWSCURRENT moved to `versionId`. Null where it did not. */

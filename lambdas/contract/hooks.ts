@@ -19,7 +19,13 @@ export interface IamStatement {
 /** What a consumer looks like now. */
 export type Renewal =
   | { readonly renewed: true }
-  | { readonly renewed: false /** One sentence: what is still missing. */; readonly reason: string };
+  | {
+      readonly renewed: false;
+      /** One sentence: what is still missing. */
+      readonly reason: string;
+      /** True: this restart has failed, and waiting longer is no use. Default: false. */
+      readonly over?: boolean;
+    };
 
 /** What a redeploy has to know of the version that it brings to a consumer. */
 export interface Renewing {

@@ -16,11 +16,15 @@ export const RolloutState = z.strictObject({
   versionId: z.string(),
   /** The version that was current before; null for a secret's first value. */
   previousVersionId: z.nullable(z.string()),
+  /** Where a roll-back leads. Left out: to `previousVersionId`. */
+  lastProvenVersionId: z.optional(z.string()),
   plan: z.string(),
   /** ISO 8601: when AWSCURRENT moved. A consumer counts as renewed only if it started after this. */
   publishedAt: z.string(),
   /** 1 for the first execution of this rollout; more when it was resumed. Default: 1. */
   attempt: z._default(z.int().check(z.minimum(1)), 1),
+  /** Seconds that the old value is still held. */
+  holdSeconds: z.optional(z.int().check(z.minimum(0))),
   /** Consumers that the redeploy stage found healthy and younger than the version. */
   consumersRenewed: z.optional(z.int()),
   /** Whether the old value was probed and refused; null when nothing can probe it. */

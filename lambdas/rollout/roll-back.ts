@@ -1,11 +1,12 @@
 import { KeyturnError } from '../contract/errors.ts';
-import { parseRolloutState } from '../contract/rollout-state.ts';
-import type { StageDefinition } from '../contract/stage.ts';
+import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
+import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { secretOf } from './secret-of.ts';
-import { demandCurrent } from './still-current.ts';
+import { demandCurrent, demandNoRotation } from './still-current.ts';
 
 /**
- * Makes the previous version current again. From here on the rollout brings *that* version to the consumers.
+ * Makes the version current again that consumers are known to run with: the previous one, or an older one when
+ * rotations followed each other faster than their rollouts. From here on the rollout brings *that* version to the consumers.
  *
  * May run twice: where the previous version is current already, only the label AWSPENDING is looked after. It
  * is taken from the version that is given up, since Secrets Manager would take it for an unfinished rotation,
@@ -22,30 +23,44 @@ export const stage: StageDefinition = {
     const state = parseRolloutState(input);
     const { secrets, clock } = context.ports;
     const secret = secretOf(context, state);
-    const { versionId, previousVersionId } = state;
-    if (previousVersionId === null || !secret.restorable) {
+    const { versionId } = state;
+    const target = state.lastProvenVersionId ?? state.previousVersionId;
+    if (target === null || !secret.restorable) {
       throw new KeyturnError({
         code: 'NotRestorable',
         message:
-          previousVersionId === null
+          target === null
             ? `The secret ${secret.key} has no version before ${versionId} to go back to.`
             : `The class ${secret.class} cannot bring back a previous value of ${secret.key} by itself.`,
       });
     }
     const description = await secrets.describe(state.secretId);
     const labels = description.labels.get(versionId) ?? [];
-    const goneBack = description.labels.get(previousVersionId)?.includes('AWSCURRENT') ?? false;
+    const goneBack = description.labels.get(target)?.includes('AWSCURRENT') ?? false;
     if (!goneBack) {
       demandCurrent(labels, state);
-      await secrets.moveCurrent(state.secretId, previousVersionId, versionId);
+      demandNoRotation(description);
+      await moveBack(state, target, context);
     }
     if (labels.includes('AWSPENDING')) await secrets.removePending(state.secretId, versionId);
     return {
       ...state,
-      versionId: previousVersionId,
+      versionId: target,
       previousVersionId: versionId,
       rolledBackFrom: versionId,
       publishedAt: clock.now().toISOString(),
     };
   },
 };
+
+/** A move whose answer was lost looks like a refusal when it is tried again: what is current decides. */
+async function moveBack(state: RolloutState, target: string, { ports }: StageContext): Promise<void> {
+  try {
+    await ports.secrets.moveCurrent(state.secretId, target, state.versionId);
+  } catch (caught) {
+    const { labels } = await ports.secrets.describe(state.secretId);
+    if (labels.get(target)?.includes('AWSCURRENT')) return;
+    demandCurrent(labels.get(state.versionId) ?? [], state);
+    throw caught;
+  }
+}

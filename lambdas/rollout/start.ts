@@ -44,6 +44,7 @@ export async function startRollout(event: unknown, context: StartContext): Promi
     secretId: detail.secretId,
     versionId: detail.versionId,
     previousVersionId: detail.previousVersionId,
+    ...(detail.lastProvenVersionId === undefined ? {} : { lastProvenVersionId: detail.lastProvenVersionId }),
     plan: detail.plan,
     publishedAt: detail.publishedAt,
     attempt: 1,

@@ -17,14 +17,15 @@ export async function finish(context: StepContext): Promise<StepOutcome> {
   const description = await ports.secrets.describe(event.secretId);
   const standing = standingOf({ description, token: event.token, self: context.self });
   if (standing.is === 'current') {
-    await announce(context, standing.previousId);
+    const { document } = await readPending(context);
+    await announce(context, document, standing.previousId);
     return { did: 'nothing: this version is current already; said so again' };
   }
 
   const document = await testedDocument(context);
   checkBase(document, standing.currentId, context);
   await moveOnce(context, standing.currentId);
-  await announce(context, standing.currentId);
+  await announce(context, document, standing.currentId);
   return { did: 'made the pending version current' };
 }
 
@@ -69,8 +70,10 @@ function checkBase(document: SecretDocument, currentId: string | null, { event, 
 
 async function announce(
   { event, ports, secret, settings }: StepContext,
+  { memory }: SecretDocument,
   previousId: string | null,
 ): Promise<void> {
+  const lastProven = memory?.unproven?.at(-1);
   await ports.events.put({
     type: 'Rotation Finished',
     detail: {
@@ -81,6 +84,7 @@ async function announce(
       secretId: event.secretId,
       versionId: event.token,
       previousVersionId: previousId,
+      ...(lastProven === undefined ? {} : { lastProvenVersionId: lastProven }),
       class: secret.class,
       plan: secret.plan,
       publishedAt: ports.clock.now().toISOString(),

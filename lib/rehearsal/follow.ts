@@ -1,5 +1,6 @@
 /** Follows one rotation from its token to its end: the four steps, then the rollout. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { waysOut } from '../../lambdas/contract/plan.ts';
 import type { AccountClient, ExecutionSummary } from './endpoint/account-client.ts';
 import type { HistoryEvent } from './endpoint/execution-history.ts';
 import type { RotationRun } from './endpoint/secrets-manager/index.ts';
@@ -8,6 +9,13 @@ import type { ReportStage } from './report.ts';
 /** Milliseconds between two looks, and for the whole way. */
 const pause = 60;
 const patience = 60_000;
+
+/**
+ * A stage that has failed this often, over this many milliseconds, is not waited for any longer: on AWS it would be
+ * tried for hours more, since a person may come and help, and to a rehearsal nobody comes.
+ */
+const mostFailures = 6;
+const leastWait = 4_000;
 
 /** Refusals by which a rotation ends at once, whatever Secrets Manager tries again. */
 const refusals: ReadonlySet<string> = new Set([
@@ -18,7 +26,7 @@ const refusals: ReadonlySet<string> = new Set([
   'CurrentChanged',
 ]);
 
-export type End = 'completed' | 'superseded' | 'stalled' | 'refused';
+export type End = 'completed' | 'superseded' | 'rolled-back' | 'stalled' | 'refused';
 
 export interface Followed {
   readonly end: End;
@@ -35,7 +43,7 @@ export interface Followed {
 export async function follow(
   client: AccountClient,
   token: string,
-  onProgress: (what: string) => void,
+  onProgress: (what: string) => Promise<void>,
 ): Promise<Followed> {
   const deadline = performance.now() + patience;
   for (;;) {
@@ -59,7 +67,17 @@ export async function follow(
     ) {
       return ended(run, execution, await client.history(execution.arn));
     }
-    onProgress(await now(client, run, execution));
+    const stuck = execution === undefined ? null : stuckIn(await client.history(execution.arn));
+    if (run !== undefined && execution !== undefined && stuck !== null) {
+      return {
+        end: 'stalled',
+        stages: [...stepsOf(run), ...stagesOf(await client.history(execution.arn))],
+        sentence: stuck,
+        oldValueRefused: null,
+        transitions: execution.stateTransitions,
+      };
+    }
+    await onProgress(await now(client, run, execution));
     if (performance.now() > deadline) {
       const sentence = `It was not over after ${patience / 1000} s: the rotation is ${run?.status ?? 'unknown'}, the rollout ${execution?.status ?? 'not started'}.`;
       return {
@@ -77,15 +95,20 @@ export async function follow(
 function ended(run: RotationRun, execution: ExecutionSummary, history: readonly HistoryEvent[]): Followed {
   const stages = [...stepsOf(run), ...stagesOf(history)];
   const superseded = stages.some(({ name }) => name === 'superseded');
-  const end = execution.status !== 'SUCCEEDED' ? 'stalled' : superseded ? 'superseded' : 'completed';
+  const end = endOf(execution, superseded);
   const output = execution.output === null ? null : record(execution.output);
   return {
     end,
-    stages: stages.filter(({ name }) => !['done', 'superseded', 'stopped'].includes(name)),
-    sentence: end === 'stalled' ? failureIn(history) : null,
+    stages: stages.filter(({ name }) => !['done', 'superseded', 'stalled', 'rolled back'].includes(name)),
+    sentence: end === 'stalled' || end === 'rolled-back' ? failureIn(history) : null,
     oldValueRefused: output?.oldValueRefused === true ? true : null,
     transitions: execution.stateTransitions,
   };
+}
+
+function endOf({ status, error }: ExecutionSummary, superseded: boolean): End {
+  if (status === 'SUCCEEDED') return superseded ? 'superseded' : 'completed';
+  return error === waysOut['roll-back'].error ? 'rolled-back' : 'stalled';
 }
 
 /** The steps of the attempt that counted, and before it what earlier attempts took. */
@@ -106,7 +129,8 @@ function stagesOf(history: readonly HistoryEvent[]): ReportStage[] {
     const exit = history.find(
       (later) => later.id > event.id && /StateEntered$|^Execution(Succeeded|Failed)$/.test(later.type),
     );
-    return [{ name, seconds: Math.max(0, (exit?.timestamp ?? event.timestamp) - event.timestamp) }];
+    const until = exit?.timestamp ?? history.at(-1)?.timestamp ?? event.timestamp;
+    return [{ name, seconds: Math.round(Math.max(0, until - event.timestamp) * 1000) / 1000 }];
   });
 }
 
@@ -127,6 +151,17 @@ async function now(
     (event) => nameIn(event.stateEnteredEventDetails) ?? [],
   );
   return entered.at(-1) ?? 'rollout';
+}
+
+/** The sentence of a stage that fails again and again; null while there is hope. */
+function stuckIn(history: readonly HistoryEvent[]): string | null {
+  const entered = history.findLast((event) => nameIn(event.stateEnteredEventDetails) !== null);
+  const latest = history.at(-1);
+  if (entered === undefined || latest === undefined) return null;
+  const failures = history.filter(({ id, type }) => id > entered.id && type === 'TaskFailed').length;
+  const waited = (latest.timestamp - entered.timestamp) * 1000;
+  if (failures < mostFailures || waited < leastWait) return null;
+  return `${failureIn(history)} The stage ${nameIn(entered.stateEnteredEventDetails)} was tried ${failures} times.`;
 }
 
 function failureIn(history: readonly HistoryEvent[]): string {

@@ -34,7 +34,7 @@ export interface Player {
 
 /** @param begun a token of a rotation that began by itself, when a schedule did it. */
 export async function play(
-  scenario: Pick<Scenario, 'id' | 'expected' | 'begin' | 'clear'>,
+  scenario: Pick<Scenario, 'id' | 'expected' | 'begin' | 'clear' | 'onProgress' | 'verify'>,
   player: Player,
 ): Promise<Played> {
   const { stage, traffic, progress } = player;
@@ -50,13 +50,19 @@ export async function play(
   const token = await scenario.begin(stage);
   const begun = await operator.read(secretId, 'AWSCURRENT');
   const person = personAtWork(player, before.value);
-  const followed = await follow(client, token, (what) => progress.update(line, what));
+  const followed = await follow(client, token, async (what) => {
+    progress.update(line, what);
+    await scenario.onProgress?.(stage, what);
+  });
   person.stop();
   await new Promise((resolve) => setTimeout(resolve, 200));
   traffic.endCutover(resolved.key);
   await tally.close();
 
-  const outcome: ReportOutcome = followed.end === 'superseded' ? 'completed' : followed.end;
+  const objection = (await scenario.verify?.(stage)) ?? null;
+  const ended: ReportOutcome = followed.end === 'superseded' ? 'completed' : followed.end;
+  // What must hold beside the outcome is part of it.
+  const outcome: ReportOutcome = objection === null ? ended : 'stalled';
   const calls = await callsOf(stage);
   const completed = outcome === 'completed';
   const untouched = outcome === 'refused' ? await isUntouched(stage, begun.versionId) : null;
@@ -70,12 +76,14 @@ export async function play(
     expected: scenario.expected,
     outcome,
     stages: followed.stages,
-    secretsManagerCalls: completed && scenario.id !== 'twice in a row' ? calls : null,
+    // Two rotations, or one that began before the counting did, have no count of their own.
+    secretsManagerCalls: completed && !['twice in a row', 'schedule'].includes(scenario.id) ? calls : null,
     requests: { total: counts.total, failed: counts.failed },
     rowsReencrypted: null,
     rowsLeft: null,
     oldValueRefused: completed ? await oldValueRefused(player, before.value, followed) : null,
     gapSeconds: completed && resolved.class.cutover ? rounded(tally.counts(resolved.key).gapSeconds) : null,
+    why: objection ?? followed.sentence,
   };
   progress.finish(
     line,
@@ -84,7 +92,7 @@ export async function play(
   );
   return {
     row,
-    sentence: followed.sentence,
+    sentence: objection ?? followed.sentence,
     failures: tally.failures(),
     refusedInCutover: counts.refused,
     currentAccepted: await currentAccepted(player),

@@ -33,14 +33,20 @@ export function judge(seen: Seen): ReportRule[] {
           ? `${seen.watched} values searched for in logs, events, histories, templates, messages and calls: none found`
           : seen.leaks.map(({ label, where }) => `${label} in ${where}`).join('; '),
     },
-    asExpected(5, of('crash'), 'rotations with a crash, a lost answer and a doubled event ended completed'),
+    asExpected(
+      5,
+      [...of('crash'), ...of('event')],
+      'rotations with a crash, a lost answer, or an event doubled, lost or late ended completed',
+    ),
     {
       id: 6,
-      held: refused.every(({ untouched }) => untouched === true),
+      held:
+        refused.every(({ untouched }) => untouched === true) &&
+        of('consumer never healthy').every(({ currentAccepted }) => currentAccepted !== false),
       evidence:
         refused.length === 0
           ? notSeen
-          : `${refused.length} refused rotations moved nothing and restarted nothing`,
+          : `${refused.length} refused rotations moved nothing; after ${of('consumer never healthy').length} rolled back the former value works`,
     },
     asExpected(7, of('without consent'), 'rotations of guarded secrets refused without consent'),
     {
@@ -60,7 +66,7 @@ function currentWorks(played: readonly Played[]): ReportRule {
   const excused = played.reduce((sum, { refusedInCutover }) => sum + refusedInCutover, 0);
   const gap = Math.max(0, ...played.map(({ row }) => row.gapSeconds ?? 0));
   const broken = played.filter(
-    ({ row, currentAccepted }) => row.outcome === 'completed' && currentAccepted === false,
+    ({ row, currentAccepted }) => row.outcome !== 'refused' && currentAccepted === false,
   );
   const failures = played.flatMap((one) => one.failures);
   return {

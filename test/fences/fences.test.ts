@@ -24,7 +24,10 @@ const arrows = [
   { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/contract'] },
   { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/contract'] },
   { from: 'lambdas/rotation', to: ['lambdas/rotation', 'lambdas/contract'] },
-  { from: 'lambdas/rollout', to: ['lambdas/rollout', 'lambdas/hooks', 'lambdas/contract'] },
+  {
+    from: 'lambdas/rollout',
+    to: ['lambdas/rollout', 'lambdas/classes', 'lambdas/hooks', 'lambdas/contract'],
+  },
   { from: 'lambdas/reconcile', to: ['lambdas/reconcile', 'lambdas/rollout', 'lambdas/contract'] },
   { from: 'lambdas/adapters', to: ['lambdas'] },
   { from: 'lib', to: ['lib', 'lambdas'] },
@@ -107,6 +110,9 @@ describe('tables and files', () => {
         'rollout-event',
         'still-current',
         'failure-reason',
+        'class-of',
+        'consumers',
+        'publish-phase',
       ]),
     );
     expect(files).toEqual(new Set(Object.keys(stageDefinitions)));

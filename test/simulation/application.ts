@@ -13,20 +13,32 @@ const startTime = 20_000;
 interface Task {
   readonly createdAt: number;
   readonly value: string | null;
+  /** Everything that it loaded. */
+  readonly document: Readonly<Record<string, string>>;
 }
 
-export type Judge = (request: HttpRequest, value: string) => boolean;
+/** Whether a task that loaded this answers with a yes. */
+export type Judge = (request: HttpRequest, value: string, document: Task['document']) => boolean;
 
 export class Application {
   #tasks: Task[];
   #deployedAt: number;
   #pending = 0;
+  #failed = false;
   #asked = 0;
   readonly #clock: WorldClock;
-  readonly #load: () => string | null;
+  readonly #load: () => Pick<Task, 'value' | 'document'>;
   readonly #judge: Judge;
+  readonly #canUse: (value: string) => boolean;
 
-  constructor(clock: WorldClock, load: () => string | null, judge: Judge) {
+  /** @param canUse values with which a task becomes healthy. */
+  constructor(
+    clock: WorldClock,
+    load: () => Pick<Task, 'value' | 'document'>,
+    judge: Judge,
+    canUse: (value: string) => boolean = () => true,
+  ) {
+    this.#canUse = canUse;
     this.#clock = clock;
     this.#load = load;
     this.#judge = judge;
@@ -39,15 +51,19 @@ export class Application {
     return this.#tasks.map((task) => task.value);
   }
 
+  get documents(): readonly Task['document'][] {
+    return this.#tasks.map((task) => task.document);
+  }
+
   readonly ecs: Ecs = {
     state: async () => ({
       desired: 2,
       primary: {
         createdAt: new Date(this.#deployedAt),
         running: this.#pending === 0 ? 2 : 0,
-        rollout: this.#pending === 0 ? 'completed' : 'in-progress',
+        rollout: this.#pending > 0 ? 'in-progress' : this.#failed ? 'failed' : 'completed',
       },
-      deployments: 1 + this.#pending,
+      deployments: 1 + this.#pending + (this.#failed ? 1 : 0),
     }),
     tasks: async () =>
       this.#tasks.map(
@@ -59,7 +75,9 @@ export class Application {
       this.#pending += 1;
       this.#clock.after(startTime, () => {
         this.#pending -= 1;
-        this.#tasks = started;
+        this.#failed = started.some(({ value }) => value !== null && !this.#canUse(value));
+        // The circuit breaker: what ran before goes on.
+        if (!this.#failed) this.#tasks = started;
       });
     },
   };
@@ -67,15 +85,16 @@ export class Application {
   /** Instances answer in turn. */
   async answer(request: HttpRequest): Promise<HttpResponse> {
     this.#asked += 1;
-    const { value } = this.#tasks[this.#asked % this.#tasks.length] ?? { value: null };
-    return value !== null && this.#judge(request, value)
+    const task = this.#tasks[this.#asked % this.#tasks.length];
+    const { value = null, document = {} } = task ?? {};
+    return value !== null && this.#judge(request, value, document)
       ? { status: 200, body: '{}' }
       : { status: 401, body: '{}' };
   }
 
   #started(): Task[] {
     const createdAt = this.#clock.now();
-    return [0, 1].map(() => ({ createdAt, value: this.#load() }));
+    return [0, 1].map(() => ({ createdAt, ...this.#load() }));
   }
 }
 
@@ -89,3 +108,7 @@ export const jwt: Judge = (request, value) => {
   const [header = '', payload = '', signature = ''] = token.split('.');
   return createHmac('sha256', value).update(`${header}.${payload}`).digest('base64url') === signature;
 };
+
+/** A JWT that any of the keys may have signed: the one that signs, and those accepted beside it. */
+export const jwtOfRing: Judge = (request, value, document) =>
+  [value, ...(document.ACCEPTED ?? '').split(',')].some((key) => key !== '' && jwt(request, key, document));

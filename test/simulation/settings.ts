@@ -4,7 +4,8 @@ import { secretClass as opaqueToken } from '../../lambdas/classes/opaque-token.t
 import { secretClass as operatorSupplied } from '../../lambdas/classes/operator-supplied.ts';
 import { secretClass as sharedToken } from '../../lambdas/classes/shared-token.ts';
 import { secretClass as signingKeyCutover } from '../../lambdas/classes/signing-key-cutover.ts';
-import { bearer, jwt } from './application.ts';
+import { secretClass as signingKeyOverlap } from '../../lambdas/classes/signing-key-overlap.ts';
+import { bearer, jwt, jwtOfRing } from './application.ts';
 import type { Setting } from './world.ts';
 
 const url = 'https://shop.example.com/probe';
@@ -40,6 +41,15 @@ export const settings: readonly Setting[] = [
     initial,
   },
   {
+    secretClass: signingKeyOverlap,
+    variable: 'TOKEN',
+    options: { variable: 'TOKEN', accepted: 'ACCEPTED', format, tokenLifeSeconds: 7_200 },
+    probe: jwtProbe,
+    judge: jwtOfRing,
+    initial,
+    tokenLifeSeconds: 7_200,
+  },
+  {
     secretClass: guarded,
     variable: 'TOKEN',
     options: { variable: 'TOKEN', format, breaks: 'every stored hash becomes invalid' },
@@ -64,4 +74,15 @@ export const emptySecret: Setting = {
   probe: httpProbe,
   judge: bearer,
   initial: null,
+};
+
+/** An application that cannot use the new value: its rollout is rolled back. */
+export const stubbornConsumer: Setting = {
+  secretClass: signingKeyCutover,
+  variable: 'TOKEN',
+  options: { variable: 'TOKEN', format },
+  probe: jwtProbe,
+  judge: jwt,
+  initial,
+  stubborn: true,
 };

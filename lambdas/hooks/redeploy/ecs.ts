@@ -76,7 +76,11 @@ export const hook = defineRedeploy<Consumer, Ecs>({
   async look({ cluster, service }, { since }, ecs) {
     const state = await ecs.state(cluster, service);
     if (state.primary.rollout === 'failed') {
-      return { renewed: false, reason: `the deployment of ${service} failed; its former tasks still run` };
+      return {
+        renewed: false,
+        reason: `the deployment of ${service} failed; its former tasks still run`,
+        over: true,
+      };
     }
     if (state.primary.createdAt <= since) {
       return { renewed: false, reason: `${service} has no deployment younger than the version` };

@@ -68,6 +68,9 @@ export function accountClient(url: string) {
     defineService: async (definition: ServiceDefinition) =>
       (await ask<{ port: number }>('define-service', definition)).port,
     services: () => ask<{ cluster: string; service: string; port: number }[]>('services'),
+    /** While broken, no task of the service that starts becomes healthy. */
+    breakService: (cluster: string, service: string, broken: boolean) =>
+      tell('break-service', { cluster, service, broken }),
     functions: () => ask<{ arn: string; name: string }[]>('functions'),
     logs: (from = 0) => ask<Items<LogLine>>('logs', { from }),
     events: (from = 0) => ask<Items<EventRecord>>('events', { from }),

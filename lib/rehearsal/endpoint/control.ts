@@ -27,6 +27,14 @@ const operations = {
   }),
   services: ({ ecs }) =>
     ecs.services().map(({ spec, port }) => ({ cluster: spec.cluster, service: spec.service, port })),
+  'break-service': ({ ecs }, input) => {
+    const name = needed(input, 'service');
+    const service = ecs
+      .services()
+      .find(({ spec }) => spec.service === name && spec.cluster === needed(input, 'cluster'));
+    if (service === undefined) throw new Error(`there is no service ${name}`);
+    service.broken = input.broken === true;
+  },
   logs: ({ logs }, input) => since(logs, input),
   events: ({ plane }, input) => since(plane.events.records, input),
   notifications: ({ plane }, input) =>
@@ -74,7 +82,7 @@ const operations = {
     plane.functions.faults.clear();
   },
   'secrets-manager-options': ({ secretsManager }, input) => Object.assign(secretsManager.options, input),
-  'fire-rule': ({ plane }, input) => plane.events.fire(needed(input, 'rule')),
+  'fire-rule': ({ plane }, input) => void plane.events.fire(needed(input, 'rule')),
   recycle: ({ plane }, input) => plane.functions.recycle(functionArn(input)),
   invoke: ({ plane }, input) => plane.functions.invoke(functionArn(input), input.event ?? {}),
 } satisfies Record<string, ControlOperation>;

@@ -43,6 +43,8 @@ export class EcsService {
   /** Stopped ones included. */
   readonly tasks: EcsTask[] = [];
   port = 0;
+  /** While true, no task that starts becomes healthy: an image or a value that the application cannot use. */
+  broken = false;
   readonly #options: EcsServiceOptions;
   readonly #balancer = new LoadBalancer();
   /** Work that is under way: starts, drains, stops. */
@@ -142,6 +144,7 @@ export class EcsService {
       ...this.#options,
       spec: this.spec,
       deploymentId: deployment.id,
+      broken: () => this.broken,
       onExit: (exited) => this.#track(this.#exited(exited)),
     });
     this.tasks.push(task);

@@ -17,6 +17,8 @@ export interface TaskOptions {
   /** The value of `arn:…:KEY::` under AWSCURRENT. */
   readonly resolveSecret: (valueFrom: string) => Promise<string>;
   readonly onLog: (taskArn: string, line: string) => void;
+  /** Whether a task that starts now can become healthy at all. */
+  readonly broken: () => boolean;
   /** The process ended although nobody had stopped it. */
   readonly onExit: (task: EcsTask) => void;
 }
@@ -76,6 +78,11 @@ export class EcsTask {
     }
     const limit = Date.now() + spec.startTimeoutMs;
     while (this.status === 'PENDING') {
+      if (this.#options.broken()) {
+        this.health = 'UNHEALTHY';
+        await this.stop('Task failed container health checks');
+        return false;
+      }
       if (await this.#answers()) {
         this.startedAt = now();
         this.status = 'RUNNING';
