@@ -7,6 +7,7 @@ import { Construct } from 'constructs';
 import { type PlanId, plans, type StageId, stagesOfPlan } from '../lambdas/contract/plan.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
+import { Alarms } from './alarms.ts';
 import type { ResolvedConsumer, ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
 import { admitTopic, Notifications } from './notifications.ts';
 import { nameOf } from './pipeline-function.ts';
@@ -44,6 +45,7 @@ export class KeyturnPipeline extends Construct {
   readonly notifications: Notifications;
   /** Sweeps over the secrets and finishes what events missed. */
   readonly reconciler: Reconciler;
+  readonly alarms: Alarms;
 
   constructor(scope: Construct, id: string, props: KeyturnPipelineProps) {
     super(scope, id);
@@ -105,18 +107,19 @@ export class KeyturnPipeline extends Construct {
         functionOf: (stage) => present(this.stageFunctions.get(stage), stage).function,
       }),
     ]);
-    new RolloutStart(this, 'Start', {
+    const start = new RolloutStart(this, 'Start', {
       ...shared,
       machines: this.rolloutMachines,
       settings: settingsOf(deployment, deployment.secrets),
       undelivered: this.undelivered,
     });
+    const every = Duration.minutes(deployment.reconcileEveryMinutes);
     this.reconciler = new Reconciler(this, 'Reconciler', {
       ...shared,
       machines: this.rolloutMachines,
       secrets: [...this.secrets.values()],
       settings: settingsOf(deployment, deployment.secrets),
-      every: Duration.minutes(deployment.reconcileEveryMinutes),
+      every,
       undelivered: this.undelivered,
     });
     this.notifications = new Notifications(this, 'Notifications', {
@@ -124,6 +127,18 @@ export class KeyturnPipeline extends Construct {
       deployment: deployment.name,
       emails: deployment.emails,
       undelivered: this.undelivered,
+    });
+    this.alarms = new Alarms(this, 'Alarms', {
+      deployment: deployment.name,
+      topic: this.notifications.topic,
+      undelivered: this.undelivered,
+      functions: new Map([
+        ['start', start.function],
+        ['reconcile', this.reconciler.function],
+        ['stall', present(this.stageFunctions.get('stall'), 'stall').function],
+        ...[...this.rotationFunctions].map(([id, rotation]) => [id, rotation.function] as const),
+      ]),
+      sweepEvery: every,
     });
   }
 

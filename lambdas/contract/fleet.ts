@@ -34,7 +34,10 @@ export interface Fleet {
   ): Promise<{ readonly secrets: readonly FleetSecret[]; readonly next: string | null }>;
   /** @throws KeyturnError AwsNotFound. */
   look(secretId: string): Promise<FleetSecret>;
-  /** When each labelled version was made. A version that a rotation opened and did not fill is not among them. */
+  /**
+   * When each version was made, labelled or not: a call for each hundred, and about a hundred is the most that
+   * Secrets Manager keeps. A version that a rotation opened and did not fill is not among them.
+   */
   versions(secretId: string): Promise<ReadonlyMap<string, Date>>;
   tag(secretId: string, tags: ReadonlyMap<string, string>): Promise<void>;
   /** Takes AWSPENDING from this version. @throws KeyturnError AwsRefused when another version has it. */

@@ -1,7 +1,7 @@
 /** Does what was decided about one secret. Each act may be repeated, and may end between any two of its calls. */
 
 import { KeyturnError } from '../contract/errors.ts';
-import type { EventDetail } from '../contract/events.ts';
+import { type EventDetail, keyturnEvent } from '../contract/events.ts';
 import { pendingSinceTag, toldTag } from '../contract/marks.ts';
 import type { RolloutState } from '../contract/rollout-state.ts';
 import { executionName } from '../rollout/start.ts';
@@ -95,15 +95,19 @@ async function drop(
   await ports.fleet.removePending(about.seen.arn, versionId);
   counts.dropped += 1;
   ports.log({ message: sentence, secret: about.secret.key, versionId, code: 'value-rejected' });
-  await ports.events.put({
-    type: 'Rotation Dropped',
-    detail: { ...detailOf(about, context), versionId, code: 'ValueRejected', reason: sentence },
-  });
+  await ports.events.put(
+    keyturnEvent('Rotation Dropped', {
+      ...detailOf(about, context),
+      versionId,
+      code: 'ValueRejected',
+      reason: sentence,
+    }),
+  );
 }
 
 /** Told first, then remembered: after a crash between the two it is told twice, never not at all. */
 async function tell(
-  { finding, sentence, versionId, command }: Finding,
+  { finding, sentence, versionId, next }: Finding,
   about: Observed,
   context: ReconcileContext,
   paces: Paces,
@@ -112,17 +116,19 @@ async function tell(
   const { ports } = context;
   if (isFresh(toldOf(about.seen.tags), finding, versionId, about.now)) return;
   ports.log({ message: sentence, secret: about.secret.key, versionId, code: finding });
-  await ports.events.put({
-    type: findings[finding].type,
-    detail: {
+  const { type, works } = findings[finding];
+  await ports.events.put(
+    keyturnEvent(type, {
       ...detailOf(about, context),
       versionId,
       code: finding,
-      reason: `${sentence} To go on: ${command}.`,
-      command,
-    },
-  });
+      reason: sentence,
+      works,
+      next,
+    }),
+  );
   counts.told += 1;
+  if (finding === 'rotation-stuck') counts.stuck += 1;
   await paces.write();
   await ports.fleet.tag(
     about.seen.arn,

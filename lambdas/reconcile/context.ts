@@ -1,5 +1,5 @@
 import type { Executions, Fleet } from '../contract/fleet.ts';
-import type { Clock, Events, Log, Rollouts } from '../contract/ports.ts';
+import type { Clock, Events, Log, Metrics, Rollouts } from '../contract/ports.ts';
 import type { Settings } from '../contract/settings.ts';
 
 export interface ReconcilePorts {
@@ -9,8 +9,7 @@ export interface ReconcilePorts {
   readonly events: Events;
   readonly clock: Clock;
   readonly log: Log;
-  /** Hears of every sweep that came to its end: the reconciler's sign of life. */
-  readonly swept: (counts: SweepCounts) => void;
+  readonly metrics: Metrics;
 }
 
 export interface ReconcileContext {
@@ -26,11 +25,14 @@ export interface ReconcileContext {
 
 /** What a sweep did, in secrets. */
 export interface SweepCounts {
-  readonly deployment: string;
   /** Secrets that were found. */
   secrets: number;
   /** Of these, looked at more closely. */
   looked: number;
+  /** Overdue, told or not. */
+  overdue: number;
+  /** With a pending version that is too old, told or not. */
+  stuck: number;
   started: number;
   dropped: number;
   told: number;

@@ -16,7 +16,7 @@ export interface Finding {
   /** The version that it is about. */
   readonly versionId: string;
   /** The one command with which a person goes on. */
-  readonly command: string;
+  readonly next: string;
 }
 
 /** What is to be done about a secret, in a sentence for the operator. */

@@ -6,17 +6,47 @@ interface FindingDescription {
   readonly type: DetailType;
   /** Hours after which a finding that lasts is told again; null: told once for a version. */
   readonly repeatHours: number | null;
+  /** What still works while it lasts, in a sentence. */
+  readonly works: string;
 }
 
 /** What the reconciler can find that a person has to know. */
 export const findings = {
-  'rotation-stuck': { type: 'Rotation Stuck', repeatHours: 24 },
-  'rollout-stalled': { type: 'Rollout Stalled', repeatHours: 24 },
-  'rollout-late': { type: 'Rollout Late', repeatHours: 24 },
-  'rotation-overdue': { type: 'Rotation Overdue', repeatHours: 24 },
-  'rotation-off': { type: 'Rotation Overdue', repeatHours: null },
-  'supply-due': { type: 'Supply Due', repeatHours: 7 * 24 },
-  'edited-by-hand': { type: 'Secret Edited', repeatHours: null },
+  'rotation-stuck': {
+    type: 'Rotation Stuck',
+    repeatHours: 24,
+    works: 'AWSCURRENT stays where it is, and every version with a label is kept.',
+  },
+  'rollout-stalled': {
+    type: 'Rollout Stalled',
+    repeatHours: 24,
+    works: 'Consumers that have not restarted run on with what they started with; both versions are kept.',
+  },
+  'rollout-late': {
+    type: 'Rollout Late',
+    repeatHours: 24,
+    works: 'The rollout goes on, and both versions are kept.',
+  },
+  'rotation-overdue': {
+    type: 'Rotation Overdue',
+    repeatHours: 24,
+    works: 'The current value works as before.',
+  },
+  'rotation-off': {
+    type: 'Rotation Overdue',
+    repeatHours: null,
+    works: 'The current value works as before.',
+  },
+  'supply-due': {
+    type: 'Supply Due',
+    repeatHours: 7 * 24,
+    works: 'The current value works until its provider ends it.',
+  },
+  'edited-by-hand': {
+    type: 'Secret Edited',
+    repeatHours: null,
+    works: 'Every version with a label is kept.',
+  },
 } as const satisfies Record<string, FindingDescription>;
 
 export type FindingId = keyof typeof findings;

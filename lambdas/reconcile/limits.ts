@@ -1,3 +1,5 @@
+import type { SecretSettings } from '../contract/settings.ts';
+
 /** What the reconciler waits for, and how fast it may be. */
 
 const minute = 60_000;
@@ -38,4 +40,8 @@ export const limits = {
   /** Milliseconds that must be left of an invocation to look at another secret. */
   margin: 60_000,
 } as const;
-export type Limits = typeof limits;
+
+/** How long a rollout of this secret may run, in milliseconds: an overlap holds the old value for a while. */
+export function longestRollout({ holdSeconds = 0 }: SecretSettings): number {
+  return limits.rollout + holdSeconds * 1_000;
+}

@@ -1,6 +1,7 @@
 import type { FleetSecret } from '../contract/fleet.ts';
 import { pendingSinceTag, rejectedTag } from '../contract/marks.ts';
 import type { SecretSettings } from '../contract/settings.ts';
+import { derivedToken, publishedPhases } from '../contract/tokens.ts';
 import { type Versions, versionsOf } from './labels.ts';
 import type { RolloutSeen } from './rollouts-seen.ts';
 
@@ -10,7 +11,7 @@ export interface Observed {
   /** A fresh DescribeSecret: the listing that raised the suspicion may be minutes old. */
   readonly seen: FleetSecret;
   readonly versions: Versions;
-  /** When each labelled version was made; one that was never filled is missing. */
+  /** When each version was made; one that was never filled is missing. */
   readonly made: ReadonlyMap<string, Date>;
   /** The rollout of the version that `concerned` names. */
   readonly rollout: RolloutSeen | null;
@@ -25,7 +26,27 @@ export type Gathered = Omit<Observed, 'versions' | 'rollout'>;
 export function observed(gathered: Gathered, rolloutOf: (versionId: string) => RolloutSeen | null): Observed {
   const versions = versionsOf(gathered.seen);
   const about = concerned(versions, gathered.made);
-  return { ...gathered, versions, rollout: about === null ? null : rolloutOf(about) };
+  const rollout = about === null ? null : rolloutOf(rootOf(about, gathered.made.keys()));
+  return { ...gathered, versions, rollout };
+}
+
+/**
+ * The version that a rotation made, of which this one is a phase; else the version itself. The ids of phases
+ * follow from it, so no value has to be read to tell.
+ *
+ * @param among the ids of the secret's versions.
+ */
+export function rootOf(versionId: string, among: Iterable<string>): string {
+  for (const root of among) {
+    if (publishedPhases.some((phase) => derivedToken(root, phase) === versionId)) return root;
+  }
+  return versionId;
+}
+
+/** Whether the current version was published by a rollout, as a phase after the one that the rotation made. */
+export function isPhase({ versions, made }: Observed): boolean {
+  const { current } = versions;
+  return current !== null && rootOf(current, made.keys()) !== current;
 }
 
 /** AWSCURRENT was moved back: the version before it is younger than it is. */

@@ -1,6 +1,7 @@
 /** What can be wrong after a rotation has finished. */
+import { command } from '../contract/commands.ts';
 import type { Objection } from './decision.ts';
-import { limits } from './limits.ts';
+import { limits, longestRollout } from './limits.ts';
 import { concerned, isMadeByRotation, isMovedBack, isUnclosed, type Observed } from './observed.ts';
 import { slotOf } from './slot.ts';
 import { ageOf, lasted, nothing, stalled } from './words.ts';
@@ -59,12 +60,13 @@ export function rolloutLate({ versions, made, rollout, seen, secret, now }: Obse
   const version = concerned(versions, made);
   if (version === null || rollout?.status !== 'RUNNING') return null;
   const age = ageOf(rollout.startedAt, now);
-  if (age <= limits.rollout) return null;
+  const longest = longestRollout(secret);
+  if (age <= longest) return null;
   return {
     is: 'tell',
     finding: 'rollout-late',
     versionId: version,
-    sentence: `The rollout of version ${version} of ${seen.name} has been running for ${lasted(age)}; at most ${lasted(limits.rollout)} are expected.`,
-    command: `keyturn status ${secret.key}`,
+    sentence: `The rollout of version ${version} of ${seen.name} has been running for ${lasted(age)}; at most ${lasted(longest)} are expected.`,
+    next: command('status', secret.key),
   };
 }

@@ -1,4 +1,5 @@
 /** What can be wrong with a rotation, before it has finished. */
+import { command } from '../contract/commands.ts';
 import type { Objection } from './decision.ts';
 import { limits } from './limits.ts';
 import { isUnclosed, type Observed, openRotation, rejectionsOf } from './observed.ts';
@@ -77,7 +78,7 @@ export function rotationOff({ seen, versions, secret }: Observed): Objection | n
     finding: 'rotation-off',
     versionId: versions.current ?? none,
     sentence: `The secret ${seen.name} has a schedule and its rotation is switched off: it will not rotate.`,
-    command: `keyturn rotate ${secret.key}`,
+    next: command('rotate', secret.key),
   };
 }
 
@@ -89,6 +90,6 @@ export function rotationOverdue({ seen, versions, secret, now }: Observed): Obje
     finding: 'rotation-overdue',
     versionId: versions.current ?? none,
     sentence: `The secret ${seen.name} should have rotated by ${due.toISOString()}, ${lasted(ageOf(due, now))} ago.`,
-    command: `keyturn rotate ${secret.key}`,
+    next: command('rotate', secret.key),
   };
 }

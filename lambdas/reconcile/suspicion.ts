@@ -6,8 +6,8 @@ import type { FleetSecret } from '../contract/fleet.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import { type FindingId, isFresh, type Told, toldOf } from './findings.ts';
 import { type Versions, versionsOf } from './labels.ts';
-import { limits } from './limits.ts';
-import { rejectionsOf } from './observed.ts';
+import { limits, longestRollout } from './limits.ts';
+import { rejectionsOf, rootOf } from './observed.ts';
 import type { RolloutSeen } from './rollouts-seen.ts';
 import { slotOf } from './slot.ts';
 
@@ -58,15 +58,15 @@ export function suspicionOf(
 }
 
 /** The current version has no completed rollout: it was not started, has stopped, takes long, or none is due. */
-function rolloutIsOpen({ versions, seen, told, now, spread, rolloutOf }: Listed): boolean {
+function rolloutIsOpen({ secret, versions, seen, told, now, spread, rolloutOf }: Listed): boolean {
   const { current, completed, currentIsPending } = versions;
   if (current === null || current === completed) return false;
   const rotated = seen.lastRotatedAt?.getTime();
   // Before its first rotation every value is a person's.
   if (rotated === undefined && !currentIsPending) return false;
-  const rollout = rolloutOf(current);
+  const rollout = rolloutOf(rootOf(current, seen.labels.keys()));
   if (rollout?.status === 'RUNNING') {
-    return isLate(rollout, now) && !isFresh(told, 'rollout-late', current, now);
+    return isLate(rollout, secret, now) && !isFresh(told, 'rollout-late', current, now);
   }
   if (wasTold(told, ['rollout-stalled', 'edited-by-hand', 'rotation-stuck'], current, now)) return false;
   // Its event has some time, and after that it has a slot of its own.
@@ -75,12 +75,16 @@ function rolloutIsOpen({ versions, seen, told, now, spread, rolloutOf }: Listed)
 }
 
 /** A roll-back goes on under the name of the version that it gives up, which is the previous one then. */
-function rollBackIsOpen({ versions, told, now, rolloutOf }: Listed): boolean {
-  const { previous, rolledBack, completed } = versions;
+function rollBackIsOpen({ secret, versions, seen, told, now, rolloutOf }: Listed): boolean {
+  const { current, previous, rolledBack, completed } = versions;
   if (previous === null || previous === rolledBack || previous === completed) return false;
-  const rollout = rolloutOf(previous);
-  if (rollout === null || wasTold(told, ['rollout-stalled', 'rollout-late'], previous, now)) return false;
-  return rollout.status !== 'RUNNING' || isLate(rollout, now);
+  const rollout = rolloutOf(rootOf(previous, seen.labels.keys()));
+  if (rollout === null) return false;
+  // A phase of an overlap has the same rollout as the version before it.
+  for (const version of [previous, current ?? previous]) {
+    if (wasTold(told, ['rollout-stalled', 'rollout-late'], version, now)) return false;
+  }
+  return rollout.status !== 'RUNNING' || isLate(rollout, secret, now);
 }
 
 function isPending({ versions, seen, told, now }: Listed): boolean {
@@ -95,15 +99,26 @@ function isDue({ secret, seen, versions, told, now }: Listed): boolean {
   const current = versions.current ?? 'none';
   const off = seen.scheduled && !seen.rotationEnabled && seen.lastRotatedAt !== null;
   if (off && !isFresh(told, 'rotation-off', current, now)) return true;
-  const overdue = now.getTime() - (seen.nextRotationAt?.getTime() ?? Number.POSITIVE_INFINITY);
-  if (overdue > limits.overdue && !isFresh(told, 'rotation-overdue', current, now)) return true;
+  if (isOverdue(seen, now) && !isFresh(told, 'rotation-overdue', current, now)) return true;
   if (secret.remindAfterDays === undefined || isFresh(told, 'supply-due', current, now)) return false;
   const age = now.getTime() - (seen.lastRotatedAt ?? seen.createdAt).getTime();
   return age >= secret.remindAfterDays * day;
 }
 
-function isLate({ startedAt }: RolloutSeen, now: Date): boolean {
-  return now.getTime() - startedAt.getTime() > limits.rollout;
+export function isOverdue({ nextRotationAt, deleted }: FleetSecret, now: Date): boolean {
+  return !deleted && nextRotationAt !== null && now.getTime() - nextRotationAt.getTime() > limits.overdue;
+}
+
+/** A sweep before this one found a pending version too old, and it is pending still. */
+export function isKnownStuck(seen: FleetSecret): boolean {
+  const { pending, current, currentIsPending } = versionsOf(seen);
+  const told = toldOf(seen.tags);
+  const open = pending ?? (currentIsPending ? current : null);
+  return told?.finding === 'rotation-stuck' && told.versionId === open;
+}
+
+function isLate({ startedAt }: RolloutSeen, secret: SecretSettings, now: Date): boolean {
+  return now.getTime() - startedAt.getTime() > longestRollout(secret);
 }
 
 function wasTold(told: Told | null, of: readonly FindingId[], versionId: string, now: Date): boolean {

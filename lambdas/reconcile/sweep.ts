@@ -17,7 +17,7 @@ import { observed } from './observed.ts';
 import { type Pace, pace } from './pace.ts';
 import { type RolloutOf, rolloutsSeen } from './rollouts-seen.ts';
 import { slotOf } from './slot.ts';
-import { type Suspicion, suspicionOf, suspicions } from './suspicion.ts';
+import { isKnownStuck, isOverdue, type Suspicion, suspicionOf, suspicions } from './suspicion.ts';
 
 interface Suspect {
   readonly secret: SecretSettings;
@@ -38,8 +38,8 @@ interface Work {
 export async function sweep(context: ReconcileContext): Promise<SweepCounts> {
   const { settings, ports, stateMachines } = context;
   const counts: SweepCounts = {
-    deployment: settings.deployment,
-    ...{ secrets: 0, looked: 0, started: 0, dropped: 0, told: 0, failed: 0, left: 0 },
+    ...{ secrets: 0, looked: 0, overdue: 0, stuck: 0 },
+    ...{ started: 0, dropped: 0, told: 0, failed: 0, left: 0 },
   };
   const rolloutOf = await rolloutsSeen(ports.executions, stateMachines.values());
   const spread = Math.min(settings.secrets.length * limits.spreadPerSecret, limits.spread);
@@ -57,8 +57,16 @@ export async function sweep(context: ReconcileContext): Promise<SweepCounts> {
   };
   const queue = suspects.values();
   await Promise.all(Array.from({ length: limits.lanes }, () => lane(queue, work)));
-  ports.swept(counts);
+  report(counts, context);
   return counts;
+}
+
+/** The reconciler's sign of life, and what stays until somebody does something about it. */
+function report({ overdue, stuck }: SweepCounts, { settings, ports }: ReconcileContext): void {
+  const of = { Deployment: settings.deployment };
+  ports.metrics.put({ metric: 'RotationOverdue', value: overdue, of });
+  ports.metrics.put({ metric: 'RotationStuck', value: stuck, of });
+  ports.metrics.put({ metric: 'SweepCompleted', value: 1, of });
 }
 
 /** Lists the fleet page by page and keeps only what is suspicious: memory holds no fleet. */
@@ -73,6 +81,8 @@ async function suspectsOf(
   const suspects: Suspect[] = [];
   const consider = (secret: SecretSettings, seen: FleetSecret) => {
     counts.secrets += 1;
+    if (isOverdue(seen, ports.clock.now())) counts.overdue += 1;
+    if (isKnownStuck(seen)) counts.stuck += 1;
     const suspicion = suspicionOf(secret, seen, { now: ports.clock.now(), spread }, (versionId) =>
       rolloutOf(secret.key, seen.arn, versionId),
     );

@@ -1,6 +1,7 @@
 /** What can be said of a value that a person made, or should make. */
+import { command } from '../contract/commands.ts';
 import type { Objection } from './decision.ts';
-import { isMadeByRotation, isMovedBack, isUnclosed, type Observed } from './observed.ts';
+import { isMadeByRotation, isMovedBack, isPhase, isUnclosed, type Observed } from './observed.ts';
 import { ageOf, day, lasted, none } from './words.ts';
 
 /** Nothing is started: a person's value may be meant for somebody whom Keyturn does not know. Told once. */
@@ -11,7 +12,7 @@ export function editedByHand(about: Observed): Objection | null {
   if (current === null || current === completed || seen.lastRotatedAt === null || rollout !== null)
     return null;
   const movedBack = isMovedBack(versions, about.made);
-  if (isUnclosed(about) || (isMadeByRotation(about) && !movedBack)) return null;
+  if (isUnclosed(about) || (!movedBack && (isMadeByRotation(about) || isPhase(about)))) return null;
   const how = movedBack
     ? 'was made current again by hand'
     : `was made by hand after the rotation of ${seen.lastRotatedAt.toISOString()}`;
@@ -20,7 +21,7 @@ export function editedByHand(about: Observed): Objection | null {
     finding: 'edited-by-hand',
     versionId: current,
     sentence: `Version ${current} of ${seen.name} ${how}. No consumer is restarted for it: those that run may have another value.`,
-    command: `keyturn rotate ${secret.key}`,
+    next: command('rotate', secret.key),
   };
 }
 
@@ -33,6 +34,6 @@ export function supplyDue({ secret, seen, versions, made, now }: Observed): Obje
     finding: 'supply-due',
     versionId: versions.current ?? none,
     sentence: `The value of ${seen.name} is ${lasted(ageOf(since, now))} old; a new one is due after ${days} days, and only a person can supply it.`,
-    command: `keyturn supply ${secret.key}`,
+    next: command('supply', secret.key),
   };
 }

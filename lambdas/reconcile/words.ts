@@ -1,4 +1,5 @@
 /** The answers and the words that several checks share. */
+import { command } from '../contract/commands.ts';
 import type { Objection } from './decision.ts';
 import type { Observed } from './observed.ts';
 
@@ -18,7 +19,7 @@ export function stuck({ secret }: Observed, versionId: string, sentence: string)
     finding: 'rotation-stuck',
     versionId,
     sentence,
-    command: `keyturn discard ${secret.key}`,
+    next: command('discard', secret.key),
   };
 }
 
@@ -28,7 +29,7 @@ export function stalled({ secret }: Observed, versionId: string, sentence: strin
     finding: 'rollout-stalled',
     versionId,
     sentence,
-    command: `keyturn resume ${secret.key}`,
+    next: command('resume', secret.key),
   };
 }
 

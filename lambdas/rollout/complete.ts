@@ -22,10 +22,13 @@ export const stage: StageDefinition = {
         : state.previousVersionId === null
           ? 'there was no old value'
           : 'nothing can probe the old value';
+    const { metrics } = context.ports;
+    const of = { Deployment: context.settings.deployment, Secret: secret.key };
     const reason = `${state.consumersRenewed ?? 0} consumers run with the new value; ${proof}.`;
     await context.ports.events.put(
       rolloutEvent('Rollout Completed', state, secret, context, { at: 'complete', reason }),
     );
+    metrics.put({ metric: 'RolloutCompleted', value: 1, of });
     return state;
   },
 };

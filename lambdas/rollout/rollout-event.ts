@@ -1,4 +1,4 @@
-import type { DetailType, EventDetail, KeyturnEvent } from '../contract/events.ts';
+import { type DetailType, type EventDetail, type KeyturnEvent, keyturnEvent } from '../contract/events.ts';
 import type { RolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext } from '../contract/stage.ts';
@@ -9,22 +9,19 @@ export function rolloutEvent(
   state: RolloutState,
   secret: SecretSettings,
   { settings }: StageContext,
-  told: Pick<EventDetail, 'at' | 'code' | 'reason'>,
+  told: Pick<EventDetail, 'at' | 'code' | 'reason' | 'works' | 'next'>,
 ): KeyturnEvent {
-  return {
-    type,
-    detail: {
-      schema: 1,
-      deployment: settings.deployment,
-      platform: settings.platform,
-      secret: secret.key,
-      secretId: state.secretId,
-      versionId: state.versionId,
-      previousVersionId: state.previousVersionId,
-      class: secret.class,
-      plan: state.plan,
-      publishedAt: state.publishedAt,
-      ...told,
-    },
-  };
+  return keyturnEvent(type, {
+    schema: 1,
+    deployment: settings.deployment,
+    platform: settings.platform,
+    secret: secret.key,
+    secretId: state.secretId,
+    versionId: state.versionId,
+    previousVersionId: state.previousVersionId,
+    class: secret.class,
+    plan: state.plan,
+    publishedAt: state.publishedAt,
+    ...told,
+  });
 }

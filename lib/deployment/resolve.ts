@@ -114,6 +114,7 @@ function resolveSecret(
       options: parsed.options,
       plan: secretClass.plan,
       restorable: secretClass.restorable,
+      cutover: secretClass.cutover,
       together: secret.together ?? secretClass.cutover,
       window: secretClass.cutover && secret.onDemand !== 'any-time' ? window : null,
       consumers: secret.consumers.map((name) => {
@@ -123,9 +124,16 @@ function resolveSecret(
         return { ...consumer, name };
       }),
       probe: resolveProbe(field, secret.probe === undefined ? known?.probe : secret.probe, deployment),
+      ...holdOf(secretClass, parsed.options),
       ...(secret.remindAfterDays === undefined ? {} : { remindAfterDays: secret.remindAfterDays }),
     },
   };
+}
+
+/** How long a rollout of this class holds the old value, where it does. */
+function holdOf(secretClass: ClassDefinition, options: unknown): Pick<SecretSettings, 'holdSeconds'> {
+  const { phases } = secretClass.bind(options);
+  return phases === null ? {} : { holdSeconds: phases.holdSeconds() };
 }
 
 /** Names and ARNs are both ids for Secrets Manager; the ARN is more exact where there is one. */

@@ -27,7 +27,7 @@ export function fleetPort(call: (operation: string, input: JsonObject) => Promis
       return fleetSecret(answer, answer.VersionIdsToStages);
     },
     async versions(secretId) {
-      const answer = await call('ListSecretVersionIds', { SecretId: secretId });
+      const answer = await call('ListSecretVersionIds', { SecretId: secretId, IncludeDeprecated: true });
       const versions = answer.Versions as { VersionId: string; CreatedDate: number }[];
       return new Map(versions.map(({ VersionId, CreatedDate }) => [VersionId, new Date(CreatedDate * 1000)]));
     },

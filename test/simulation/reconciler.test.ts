@@ -80,11 +80,11 @@ test('two sweeps at once start one rollout', async () => {
   const both = Promise.all([reconciler.sweep(), reconciler.sweep()]);
   await world.clock.advance(hour);
   await both;
-  expect(reconciler.sweeps.map(({ looked, failed }) => ({ looked, failed }))).toEqual([
-    { looked: 1, failed: 0 },
-    { looked: 1, failed: 0 },
-  ]);
-  expect(reconciler.sweeps.reduce((sum, { started: begun }) => sum + begun, 0)).toBe(1);
+  const completed = reconciler.measured.filter(({ metric }) => metric === 'SweepCompleted');
+  expect(completed).toEqual(
+    Array.from({ length: 2 }, () => ({ metric: 'SweepCompleted', value: 1, of: { Deployment: 'shop' } })),
+  );
+  expect(world.gate.trace.filter((call) => call === 'StartExecution').length).toBe(2);
   expect(world.rollouts.map(({ end }) => end)).toEqual(['completed']);
 });
 
@@ -126,7 +126,7 @@ describe('what a person did', () => {
     const guarded = settingOf(({ secretClass }) => secretClass.admission === 'guarded');
     const { world } = await started(guarded);
     await world.asOperator('UntagResource', { SecretId: secretName, TagKeys: ['keyturn:consent'] });
-    world.sweepEvery();
+    const reconciler = world.sweepEvery();
     await world.rotate();
     const told = () => typesOf(world).filter((type) => type === 'Rotation Stuck').length;
     await world.clock.advance(5 * hour);
@@ -135,10 +135,13 @@ describe('what a person did', () => {
     expect(told()).toBe(1);
     await world.clock.advance(2 * day);
     expect(told()).toBe(3);
+    const stuck = reconciler.measured.filter(({ metric }) => metric === 'RotationStuck');
+    expect(stuck.at(-1)?.value).toBe(1);
+    expect(stuck[0]?.value).toBe(0);
     expect(world.events.at(-1)).toMatchObject({
       type: 'Rotation Stuck',
       detail: {
-        command: 'keyturn discard SECRET',
+        next: 'npx keyturn discard SECRET',
         reason: expect.stringContaining('it has no value, so createSecret does not get through'),
       },
     });

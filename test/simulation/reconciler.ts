@@ -1,9 +1,10 @@
 /** The reconciler as an actor of a world: each invocation is a process of its own, and may die at any call. */
 import { type ErrorCode, KeyturnError, publicError } from '../../lambdas/contract/errors.ts';
 import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
+import type { Measurement } from '../../lambdas/contract/metrics.ts';
 import type { Clock, Events, Log } from '../../lambdas/contract/ports.ts';
 import type { Settings } from '../../lambdas/contract/settings.ts';
-import type { ReconcileContext, SweepCounts } from '../../lambdas/reconcile/context.ts';
+import type { ReconcileContext } from '../../lambdas/reconcile/context.ts';
 import { reconcile, sweepInput } from '../../lambdas/reconcile/reconcile.ts';
 import type { SecretsManager } from '../../lib/rehearsal/endpoint/secrets-manager/index.ts';
 import { AwsError, type Caller } from '../../lib/rehearsal/endpoint/service.ts';
@@ -32,8 +33,7 @@ export interface ReconcilerWorld {
 }
 
 export class Reconciler {
-  /** What each sweep did that came to its end. */
-  readonly sweeps: SweepCounts[] = [];
+  readonly measured: Measurement[] = [];
   readonly #world: ReconcilerWorld;
   #deliveries = 0;
 
@@ -100,7 +100,7 @@ export class Reconciler {
         events: events(process),
         clock,
         log,
-        swept: (counts) => this.sweeps.push(counts),
+        metrics: { put: (measurement) => this.measured.push(measurement) },
       },
     };
   }

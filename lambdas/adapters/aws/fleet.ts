@@ -47,15 +47,26 @@ export function secretsFleet(client: SecretsManagerClient): Fleet {
     },
 
     async versions(secretId) {
-      // Versions with a label are at most twenty, the most labels of a secret (quotas): one page holds them all.
-      const answer = await call('ListSecretVersionIds', () =>
-        client.send(new ListSecretVersionIdsCommand({ SecretId: secretId, MaxResults: pageSize })),
-      );
-      return new Map(
-        (answer.Versions ?? []).flatMap(({ VersionId, CreatedDate }) =>
-          VersionId === undefined || CreatedDate === undefined ? [] : [[VersionId, CreatedDate] as const],
-        ),
-      );
+      const made = new Map<string, Date>();
+      let cursor: string | undefined;
+      do {
+        const page = cursor === undefined ? {} : { NextToken: cursor };
+        const answer = await call('ListSecretVersionIds', () =>
+          client.send(
+            new ListSecretVersionIdsCommand({
+              SecretId: secretId,
+              MaxResults: pageSize,
+              IncludeDeprecated: true,
+              ...page,
+            }),
+          ),
+        );
+        for (const { VersionId, CreatedDate } of answer.Versions ?? []) {
+          if (VersionId !== undefined && CreatedDate !== undefined) made.set(VersionId, CreatedDate);
+        }
+        cursor = answer.NextToken;
+      } while (cursor !== undefined);
+      return made;
     },
   };
 }

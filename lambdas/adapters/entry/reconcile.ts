@@ -10,8 +10,8 @@ import { eventBridge } from '../aws/events.ts';
 import { stepFunctionsExecutions } from '../aws/executions.ts';
 import { secretsFleet } from '../aws/fleet.ts';
 import { stepFunctions } from '../aws/rollouts.ts';
+import { metrics } from '../metrics.ts';
 import { clock, log } from '../platform.ts';
-import { sweepCompleted } from '../sweep-metric.ts';
 import type { LambdaContext } from './lambda.ts';
 import { readSettings } from './settings.ts';
 import { machinesOf } from './state-machines.ts';
@@ -27,7 +27,7 @@ const ports: ReconcilePorts = {
   events: eventBridge(new EventBridgeClient({}), environment.KEYTURN_BUS),
   clock,
   log,
-  swept: (counts) => sweepCompleted(counts, clock.now()),
+  metrics,
 };
 
 export async function handler(event: unknown, context: LambdaContext): Promise<void> {

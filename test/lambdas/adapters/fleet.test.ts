@@ -7,10 +7,9 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { ListExecutionsCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { stepFunctionsExecutions } from '../../../lambdas/adapters/aws/executions.ts';
 import { secretsFleet } from '../../../lambdas/adapters/aws/fleet.ts';
-import { sweepCompleted } from '../../../lambdas/adapters/sweep-metric.ts';
 
 const secrets = mockClient(SecretsManagerClient);
 const sfn = mockClient(SFNClient);
@@ -85,11 +84,19 @@ test('describes a secret that was never configured, tagged or filled', async () 
   expect(await fleet().look(arn)).toEqual(bare);
 });
 
-test('dates the labelled versions', async () => {
+test('dates every version, labelled or not, on every page', async () => {
+  const asked = { SecretId: arn, MaxResults: 100, IncludeDeprecated: true };
   secrets
-    .on(ListSecretVersionIdsCommand, { SecretId: arn, MaxResults: 100 })
-    .resolves({ Versions: [{ VersionId: 'one', CreatedDate: made }] });
-  expect(await fleet().versions(arn)).toEqual(new Map([['one', made]]));
+    .on(ListSecretVersionIdsCommand, asked)
+    .resolves({ Versions: [{ VersionId: 'one', CreatedDate: made }], NextToken: 'second page' })
+    .on(ListSecretVersionIdsCommand, { ...asked, NextToken: 'second page' })
+    .resolves({ Versions: [{ VersionId: 'two', CreatedDate: rotated }] });
+  expect(await fleet().versions(arn)).toEqual(
+    new Map([
+      ['one', made],
+      ['two', rotated],
+    ]),
+  );
 });
 
 test('lists the executions of one status', async () => {
@@ -104,28 +111,4 @@ test('lists the executions of one status', async () => {
     executions: [{ name: 'late', startedAt: made }],
     next: null,
   });
-});
-
-test('a sweep’s sign of life is one line from which CloudWatch makes a metric', () => {
-  const print = vi.spyOn(console, 'log').mockImplementation(() => {});
-  const counts = { secrets: 3, looked: 1, started: 1, dropped: 0, told: 0, failed: 0, left: 0 };
-  sweepCompleted({ deployment: 'shop', ...counts }, new Date(Date.UTC(2026, 0, 1)));
-  expect(print.mock.calls.map(([line]) => JSON.parse(String(line)))).toEqual([
-    {
-      _aws: {
-        Timestamp: 1_767_225_600_000,
-        CloudWatchMetrics: [
-          {
-            Namespace: 'Keyturn',
-            Dimensions: [['Deployment']],
-            Metrics: [{ Name: 'SweepCompleted', Unit: 'Count' }],
-          },
-        ],
-      },
-      Deployment: 'shop',
-      SweepCompleted: 1,
-      ...counts,
-    },
-  ]);
-  print.mockRestore();
 });

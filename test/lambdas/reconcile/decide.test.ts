@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FleetSecret } from '../../../lambdas/contract/fleet.ts';
 import type { SecretSettings } from '../../../lambdas/contract/settings.ts';
+import { derivedToken } from '../../../lambdas/contract/tokens.ts';
 import { checks } from '../../../lambdas/reconcile/checks.ts';
 import { decide } from '../../../lambdas/reconcile/decide.ts';
 import { observed } from '../../../lambdas/reconcile/observed.ts';
@@ -10,6 +11,8 @@ import { suspicionOf } from '../../../lambdas/reconcile/suspicion.ts';
 
 const now = new Date('2026-03-10T12:00:00Z');
 const [v1, v2, v3] = ['version-1', 'version-2', 'version-3'];
+
+const [promoted, retired] = [derivedToken(v2, 'promoted'), derivedToken(v2, 'retired')];
 
 interface Situation {
   readonly secret: Partial<SecretSettings>;
@@ -43,6 +46,7 @@ function judged(broken: Partial<Situation>) {
     restorable: true,
     window: null,
     together: false,
+    cutover: false,
     consumers: [],
     probe: null,
     ...situation.secret,
@@ -159,6 +163,29 @@ describe('nothing is done about a secret', () => {
       null,
     ],
     [
+      'whose rollout holds the old value, longer than others may run',
+      {
+        secret: { holdSeconds: 7 * 86_400 },
+        tags: { 'keyturn:completed': v1 },
+        labels: { [v2]: ['AWSPREVIOUS'], [promoted]: ['AWSCURRENT', 'KEYTURN_PHASE'] },
+        made: { ...inOrder.made, [promoted]: '2026-03-03T03:00:00Z' },
+        rollouts: { [v2]: since('2026-03-03T02:01:00Z', 'RUNNING') },
+      },
+      'rollout-under-way',
+      null,
+    ],
+    [
+      'whose rollout has retired the old value, and the first phase has no label any more',
+      {
+        tags: { 'keyturn:completed': v1 },
+        labels: { [promoted]: ['AWSPREVIOUS'], [retired]: ['AWSCURRENT', 'KEYTURN_PHASE'] },
+        made: { ...inOrder.made, [promoted]: '2026-03-09T03:00:00Z', [retired]: '2026-03-09T04:00:00Z' },
+        rollouts: { [v2]: since('2026-03-09T02:01:00Z', 'RUNNING') },
+      },
+      'rollout-under-way',
+      'rollout',
+    ],
+    [
       'that is being rolled back',
       {
         labels: backAt1,
@@ -195,7 +222,7 @@ describe('a person is told', () => {
       { labels: pending, made: pendingMade('2026-03-10T05:00:00Z') },
       'rotation-stuck',
       'The rotation of shop/token to version version-3 has been open for 7 hours: it has a value, so setSecret, testSecret or finishSecret does not get through; the label AWSPENDING is on it.',
-      'keyturn discard TOKEN',
+      'npx keyturn discard TOKEN',
     ],
     [
       'of a pending version that was never filled',
@@ -205,7 +232,7 @@ describe('a person is told', () => {
       },
       'rotation-stuck',
       'The rotation of shop/token to version version-3 has been open for 7 hours: it has no value, so createSecret does not get through; the label AWSPENDING is on it.',
-      'keyturn discard TOKEN',
+      'npx keyturn discard TOKEN',
     ],
     [
       'of a rotation that Secrets Manager does not close',
@@ -216,7 +243,7 @@ describe('a person is told', () => {
       },
       'rotation-stuck',
       'The rotation of shop/token to version version-2 has been open for 8 hours: finishSecret made it current, and Secrets Manager has not closed the rotation; its label AWSPENDING is still there.',
-      'keyturn discard TOKEN',
+      'npx keyturn discard TOKEN',
     ],
     [
       'of a rejected value that its target may hold',
@@ -228,7 +255,7 @@ describe('a person is told', () => {
       },
       'rotation-stuck',
       'The pending value of shop/token (version version-3) was rejected 3 times, and its target may hold it all the same: only its target can tell, so it is kept.',
-      'keyturn discard TOKEN',
+      'npx keyturn discard TOKEN',
     ],
     [
       'of a rejected value beside which another was made current',
@@ -239,14 +266,14 @@ describe('a person is told', () => {
       },
       'rotation-stuck',
       'The pending value of shop/token (version version-3) was rejected 4 times, and AWSCURRENT has moved since it was made, so it is kept.',
-      'keyturn discard TOKEN',
+      'npx keyturn discard TOKEN',
     ],
     [
       'of a rollout that stopped',
       { tags: { 'keyturn:completed': v1 }, rollouts: { [v2]: since('2026-03-09T02:01:00Z') } },
       'rollout-stalled',
       'Version version-2 of shop/token is current, and the rollout that began 33 hours ago has stopped: consumers may run with the old value.',
-      'keyturn resume TOKEN',
+      'npx keyturn resume TOKEN',
     ],
     [
       'of a rollout that somebody aborted',
@@ -256,7 +283,7 @@ describe('a person is told', () => {
       },
       'rollout-stalled',
       'Version version-2 of shop/token is current, and the rollout that began 3 days ago has stopped: consumers may run with the old value.',
-      'keyturn resume TOKEN',
+      'npx keyturn resume TOKEN',
     ],
     [
       'of a roll-back that stopped half way',
@@ -267,7 +294,7 @@ describe('a person is told', () => {
       },
       'rollout-stalled',
       'Version version-2 of shop/token was given up, and the rollout that began 33 hours ago ended before every consumer was seen to run with the previous one again.',
-      'keyturn resume TOKEN',
+      'npx keyturn resume TOKEN',
     ],
     [
       'of a rollout that was not completed, and that Step Functions has forgotten',
@@ -278,7 +305,7 @@ describe('a person is told', () => {
       },
       'rollout-stalled',
       'The rollout of shop/token was never completed, and what Step Functions knew of it is gone after 90 days. It is not started again without a person.',
-      'keyturn resume TOKEN',
+      'npx keyturn resume TOKEN',
     ],
     [
       'of a rollout that does not end',
@@ -288,35 +315,47 @@ describe('a person is told', () => {
       },
       'rollout-late',
       'The rollout of version version-2 of shop/token has been running for 4 days; at most 3 days are expected.',
-      'keyturn status TOKEN',
+      'npx keyturn status TOKEN',
     ],
     [
       'of a value that somebody typed',
       { labels: { [v2]: ['AWSPREVIOUS'], [v3]: ['AWSCURRENT'] }, made: pendingMade('2026-03-10T08:00:00Z') },
       'edited-by-hand',
       'Version version-3 of shop/token was made by hand after the rotation of 2026-03-09T02:00:30.000Z. No consumer is restarted for it: those that run may have another value.',
-      'keyturn rotate TOKEN',
+      'npx keyturn rotate TOKEN',
+    ],
+    [
+      'of a rollout that stopped after it had published a phase',
+      {
+        tags: { 'keyturn:completed': v1 },
+        labels: { [v2]: ['AWSPREVIOUS'], [promoted]: ['AWSCURRENT', 'KEYTURN_PHASE'] },
+        made: { ...inOrder.made, [promoted]: '2026-03-09T03:00:00Z' },
+        rollouts: { [v2]: since('2026-03-09T02:01:00Z') },
+      },
+      'rollout-stalled',
+      `Version ${promoted} of shop/token is current, and the rollout that began 33 hours ago has stopped: consumers may run with the old value.`,
+      'npx keyturn resume TOKEN',
     ],
     [
       'of an old version that somebody made current again',
       { labels: backAt1 },
       'edited-by-hand',
       'Version version-1 of shop/token was made current again by hand. No consumer is restarted for it: those that run may have another value.',
-      'keyturn rotate TOKEN',
+      'npx keyturn rotate TOKEN',
     ],
     [
       'of a schedule that does nothing',
       { seen: { rotationEnabled: false, nextRotationAt: null } },
       'rotation-off',
       'The secret shop/token has a schedule and its rotation is switched off: it will not rotate.',
-      'keyturn rotate TOKEN',
+      'npx keyturn rotate TOKEN',
     ],
     [
       'of a rotation that is overdue',
       { seen: { nextRotationAt: new Date('2026-03-07T03:59:59Z') } },
       'rotation-overdue',
       'The secret shop/token should have rotated by 2026-03-07T03:59:59.000Z, 3 days ago.',
-      'keyturn rotate TOKEN',
+      'npx keyturn rotate TOKEN',
     ],
     [
       'of a value that a person has to renew',
@@ -327,12 +366,12 @@ describe('a person is told', () => {
       },
       'supply-due',
       'The value of shop/token is 99 days old; a new one is due after 90 days, and only a person can supply it.',
-      'keyturn supply TOKEN',
+      'npx keyturn supply TOKEN',
     ],
   ];
-  test.each(rows)('%s', (_what, broken, finding, sentence, command) => {
+  test.each(rows)('%s', (_what, broken, finding, sentence, next) => {
     const { decision, suspicion } = judged(broken);
-    expect(decision).toMatchObject({ is: 'tell', finding, sentence, command });
+    expect(decision).toMatchObject({ is: 'tell', finding, sentence, next });
     expect(suspicion).not.toBeNull();
   });
 

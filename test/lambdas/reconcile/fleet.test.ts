@@ -38,6 +38,7 @@ const settings: Settings = {
     restorable: true,
     window: null,
     together: false,
+    cutover: false,
     consumers: [],
     probe: null,
   })),
@@ -151,7 +152,7 @@ async function swept(calls: Calls, limit = 900_000): Promise<SweepCounts & { sec
         sleep: (milliseconds) => new Promise((resolve) => clock.after(milliseconds, resolve)),
       },
       log: () => {},
-      swept: () => {},
+      metrics: { put: () => {} },
     },
   };
   let counts: SweepCounts | null = null;

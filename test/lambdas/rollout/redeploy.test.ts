@@ -19,6 +19,7 @@ function secret(name: string, consumers: readonly string[], together: boolean) {
     plan: 'redeploy-and-prove',
     restorable: true,
     together,
+    cutover: false,
     window: null,
     probe: null,
     consumers: consumers.map((consumer) => ({
@@ -57,6 +58,7 @@ function world(
       consumers: new Map(kinds(clock).map((kind) => [kind.kind, kind])),
       clock: { now: () => new Date(clock.now()), sleep: (ms) => clock.advance(ms) },
       log: () => {},
+      metrics: { put: () => {} },
     },
   };
   return { clock, context };
