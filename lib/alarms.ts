@@ -21,11 +21,8 @@ export interface AlarmsProps {
    * stages do not belong here: they fail as a matter of course while they wait, and a state machine tries again.
    */
   readonly functions: ReadonlyMap<string, lambda.IFunction>;
-  /**
-   * The time between two sweeps of the reconciler: 1 min – 8 h, whole minutes.
-   * @default none: there is no reconciler.
-   */
-  readonly sweepEvery?: Duration;
+  /** The time between two sweeps of the reconciler: 1 min – 8 h, whole minutes. */
+  readonly sweepEvery: Duration;
 }
 
 interface Watched {
@@ -58,7 +55,7 @@ export class Alarms extends Construct {
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
     const { deployment, topic, sweepEvery } = props;
-    if (sweepEvery !== undefined) demandPeriod(sweepEvery);
+    demandPeriod(sweepEvery);
     for (const watched of [...failures(deployment), ...remains(props)]) {
       alarm(this, props, watched, {
         threshold: 0,
@@ -69,13 +66,11 @@ export class Alarms extends Construct {
         datapointsToAlarm: 1,
       });
     }
-    if (sweepEvery !== undefined) {
-      alarm(this, props, silent(deployment, sweepEvery), {
-        threshold: 1,
-        comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-        evaluationPeriods: missedSweeps,
-      });
-    }
+    alarm(this, props, silent(deployment, sweepEvery), {
+      threshold: 1,
+      comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+      evaluationPeriods: missedSweeps,
+    });
     admitAlarms(topic, deployment);
   }
 }
@@ -116,20 +111,16 @@ function remains({ deployment, undelivered, functions, sweepEvery }: AlarmsProps
     silence: cloudwatch.TreatMissingData.IGNORE,
   });
   return [
-    ...(sweepEvery === undefined
-      ? []
-      : [
-          {
-            name: 'rotation-overdue',
-            says: 'A secret should have rotated and has not; its value works. To go on: npx keyturn status',
-            ...found('RotationOverdue', sweepEvery),
-          },
-          {
-            name: 'rotation-stuck',
-            says: 'A pending version keeps a secret from rotating; its current value works. To go on: npx keyturn status',
-            ...found('RotationStuck', sweepEvery),
-          },
-        ]),
+    {
+      name: 'rotation-overdue',
+      says: 'A secret should have rotated and has not; its value works. To go on: npx keyturn status',
+      ...found('RotationOverdue', sweepEvery),
+    },
+    {
+      name: 'rotation-stuck',
+      says: 'A pending version keeps a secret from rotating; its current value works. To go on: npx keyturn status',
+      ...found('RotationStuck', sweepEvery),
+    },
     {
       name: 'undelivered',
       says: 'An event could not be delivered and waits in the queue for 14 days; no value is lost. To go on: npx keyturn status',

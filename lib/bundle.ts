@@ -21,10 +21,12 @@ export type Entry =
   /** One stage of a rollout, with the kinds of consumers that it has to restart; none for most stages. */
   | { readonly kind: 'stage'; readonly stageId: StageId; readonly consumerKinds: readonly string[] }
   /** Starts a rollout when a rotation has finished. */
-  | { readonly kind: 'start' };
+  | { readonly kind: 'start' }
+  /** Finds what events missed. */
+  | { readonly kind: 'reconcile' };
 
 export interface Bundle {
-  /** `rotation-opaque-token`, `stage-prove`, `start`. */
+  /** `rotation-opaque-token`, `stage-prove`, `start`, `reconcile`. */
   readonly name: string;
   /** The minified module. */
   readonly text: string;
@@ -41,6 +43,7 @@ export const entries: readonly Entry[] = [
     ({ id, redeploys }) => ({ kind: 'stage', stageId: id, consumerKinds: redeploys ? ['ecs'] : [] }) as const,
   ),
   { kind: 'start' },
+  { kind: 'reconcile' },
 ];
 
 const packageRoot = fileURLToPath(new URL('../', import.meta.url));
@@ -80,7 +83,8 @@ function nameOf(entry: Entry): string {
     case 'stage':
       return `stage-${entry.stageId}${entry.consumerKinds.map((kind) => `-${kind}`).join('')}`;
     case 'start':
-      return 'start';
+    case 'reconcile':
+      return entry.kind;
   }
 }
 
@@ -99,7 +103,8 @@ function sourceOf(entry: Entry): string {
         ${entry.consumerKinds.map((kind, index) => `import { connected as kind${index} } from ${from(`adapters/consumers/${kind}.ts`)};`).join('\n')}
         export const handler = given.stageFunction(stage, { ${givenTo(entry)} });`;
     case 'start':
-      return `export { handler } from ${from('adapters/entry/start.ts')};`;
+    case 'reconcile':
+      return `export { handler } from ${from(`adapters/entry/${entry.kind}.ts`)};`;
   }
 }
 

@@ -11,6 +11,7 @@ import { Alarms } from './alarms.ts';
 import type { ResolvedConsumer, ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
 import { admitTopic, Notifications } from './notifications.ts';
 import { nameOf } from './pipeline-function.ts';
+import { Reconciler } from './reconciler.ts';
 import { RolloutMachine } from './rollout-machine.ts';
 import { RolloutStart } from './rollout-start.ts';
 import { RotatedSecret } from './rotated-secret.ts';
@@ -20,11 +21,6 @@ import { onEachSecret, StageFunction } from './stage-function.ts';
 export interface KeyturnPipelineProps {
   /** A deployment file, parsed by `parseDeployment` and checked by `resolveDeployment`. */
   readonly deployment: ResolvedDeployment;
-  /**
-   * The time between two sweeps of the reconciler: 1 min – 8 h, whole minutes.
-   * @default none: the deployment has no reconciler, and nobody waits for its sweeps.
-   */
-  readonly sweepEvery?: Duration;
 }
 
 /**
@@ -47,6 +43,8 @@ export class KeyturnPipeline extends Construct {
   /** Events that could not be delivered, for 14 days. Anything in it wants a look. */
   readonly undelivered: sqs.Queue;
   readonly notifications: Notifications;
+  /** Sweeps over the secrets and finishes what events missed. */
+  readonly reconciler: Reconciler;
   readonly alarms: Alarms;
 
   constructor(scope: Construct, id: string, props: KeyturnPipelineProps) {
@@ -116,6 +114,15 @@ export class KeyturnPipeline extends Construct {
       settings: settingsOf(deployment, deployment.secrets),
       undelivered: this.undelivered,
     });
+    const every = Duration.minutes(deployment.reconcileEveryMinutes);
+    this.reconciler = new Reconciler(this, 'Reconciler', {
+      ...shared,
+      machines: this.rolloutMachines,
+      secrets: [...this.secrets.values()],
+      settings: settingsOf(deployment, deployment.secrets),
+      every,
+      undelivered: this.undelivered,
+    });
     this.notifications = new Notifications(this, 'Notifications', {
       ...shared,
       deployment: deployment.name,
@@ -128,10 +135,11 @@ export class KeyturnPipeline extends Construct {
       undelivered: this.undelivered,
       functions: new Map([
         ['start', start.function],
+        ['reconcile', this.reconciler.function],
         ['stall', present(this.stageFunctions.get('stall'), 'stall').function],
         ...[...this.rotationFunctions].map(([id, rotation]) => [id, rotation.function] as const),
       ]),
-      ...(props.sweepEvery === undefined ? {} : { sweepEvery: props.sweepEvery }),
+      sweepEvery: every,
     });
   }
 

@@ -85,6 +85,11 @@ const DeploymentSecret = z.strictObject({
   together: z.optional(z.boolean()),
   /** How to prove the new and the old value; overrides the catalog's. `null`: nothing can probe it. */
   probe: z.optional(z.nullable(OfKind)),
+  /**
+   * Days after which a person is reminded to supply a new value, 1–1000; weekly from then on. Only for classes
+   * whose values come from a person. Default: no reminder.
+   */
+  remindAfterDays: z.optional(z.int().check(z.minimum(1), z.maximum(1000))),
 });
 
 export const Deployment = z.strictObject({
@@ -104,6 +109,8 @@ export const Deployment = z.strictObject({
       email: z.optional(z.array(z.email())),
     }),
   ),
+  /** Minutes between two sweeps of the reconciler, 1–60. Default: 5. */
+  reconcileEveryMinutes: z._default(z.int().check(z.minimum(1), z.maximum(60)), 5),
   /** Days that log lines are kept; one of CloudWatch's steps. Default: 90. */
   logRetentionDays: z._default(
     z.literal([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731]),

@@ -23,3 +23,15 @@ export const completedTag = 'keyturn:completed';
 
 /** The tag that names the version whose rollout was rolled back last. */
 export const rolledBackTag = 'keyturn:rolled-back';
+
+/** The tag of every secret that a stack of ours created: its deployment's name. */
+export const deploymentTag = 'keyturn:deployment';
+
+/** The tag by which the reconciler remembers what it told last: `rotation-stuck <version> 2026-11-21T18:00:00Z`. */
+export const toldTag = 'keyturn:told';
+
+/** The tag that counts how often a pending value was rejected: `<version> <count> <id of the last event>`. */
+export const rejectedTag = 'keyturn:rejected';
+
+/** The tag that tells since when a pending version without a value has been seen: `<version> <time>`. */
+export const pendingSinceTag = 'keyturn:pending-since';

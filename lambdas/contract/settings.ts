@@ -32,6 +32,10 @@ export const SecretSettings = z.strictObject({
   consumers: z.array(z.looseObject({ name: z.string(), kind: z.string() })),
   /** Null: nothing can probe this secret. */
   probe: z.nullable(z.looseObject({ kind: z.string() })),
+  /** Days after which a person is reminded to supply a new value. Default: no reminder. */
+  remindAfterDays: z.optional(z.int()),
+  /** Seconds for which a rollout holds the old value. Default: the class holds none. */
+  holdSeconds: z.optional(z.int()),
 });
 export type SecretSettings = z.infer<typeof SecretSettings>;
 
@@ -47,7 +51,7 @@ export type Settings = z.infer<typeof Settings>;
 export const Environment = z.object({
   /** Name of the bus that gets our events. */
   KEYTURN_BUS: z.string().check(z.minLength(1)),
-  /** Only for the function that starts rollouts: JSON object, plan id -> ARN of its state machine. */
+  /** Only for the functions that start rollouts: JSON object, plan id -> ARN of its state machine. */
   KEYTURN_STATE_MACHINES: z.optional(z.string()),
 });
 export type Environment = z.infer<typeof Environment>;

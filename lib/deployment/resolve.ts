@@ -41,6 +41,7 @@ export interface ResolvedDeployment {
   readonly consumers: readonly ResolvedConsumer[];
   readonly emails: readonly string[];
   readonly logRetentionDays: number;
+  readonly reconcileEveryMinutes: number;
 }
 
 /**
@@ -69,6 +70,7 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
     consumers: consumers.map(({ name, consumer, statements }) => ({ name, kind: consumer.kind, statements })),
     emails: deployment.notifications?.email ?? [],
     logRetentionDays: deployment.logRetentionDays,
+    reconcileEveryMinutes: deployment.reconcileEveryMinutes,
   };
 }
 
@@ -94,6 +96,11 @@ function resolveSecret(
   const parsed = secretClass.parse(options);
   if (!parsed.ok) throw invalid(`${field}: ${parsed.broken[0] ?? 'its options break a rule.'}`);
   const window = resolveWindow(field, secret, secretClass);
+  if (secret.remindAfterDays !== undefined && !secretClass.supplied) {
+    throw invalid(
+      `${field}.remindAfterDays must be left out: the class ${secretClass.id} makes its values itself, so there is nothing to remind a person of.`,
+    );
+  }
   return {
     key,
     class: secretClass,
@@ -117,8 +124,16 @@ function resolveSecret(
         return { ...consumer, name };
       }),
       probe: resolveProbe(field, secret.probe === undefined ? known?.probe : secret.probe, deployment),
+      ...holdOf(secretClass, parsed.options),
+      ...(secret.remindAfterDays === undefined ? {} : { remindAfterDays: secret.remindAfterDays }),
     },
   };
+}
+
+/** How long a rollout of this class holds the old value, where it does. */
+function holdOf(secretClass: ClassDefinition, options: unknown): Pick<SecretSettings, 'holdSeconds'> {
+  const { phases } = secretClass.bind(options);
+  return phases === null ? {} : { holdSeconds: phases.holdSeconds() };
 }
 
 /** Names and ARNs are both ids for Secrets Manager; the ARN is more exact where there is one. */

@@ -170,6 +170,25 @@ export const scenarios: readonly Scenario[] = [
     clear: (stage) => broken(stage, false),
   },
   {
+    // Nobody starts the rollout: the reconciler's next sweep does.
+    id: 'event lost',
+    expected: 'completed',
+    once: true,
+    fits: generated,
+    begin: (stage) => rotateUnheard(stage, { kind: 'drop' }),
+    clear: async ({ client }) => client.clearFaults(),
+  },
+  {
+    // The reconciler is first, and the event that comes after it starts nothing.
+    id: 'event late',
+    expected: 'completed',
+    once: true,
+    fits: generated,
+    begin: (stage) => rotateUnheard(stage, { kind: 'delay', milliseconds: 2 * unheardFor }),
+    verify: startedOnce,
+    clear: async ({ client }) => client.clearFaults(),
+  },
+  {
     // Somebody pasted the bare value into the console, and then rotates.
     id: 'value that is no document',
     expected: 'refused',
@@ -187,6 +206,31 @@ export const scenarios: readonly Scenario[] = [
     },
   },
 ];
+
+/** Milliseconds that pass before the reconciler looks: longer than it leaves to an event and to its own slots. */
+const unheardFor = 3 * 60_000;
+
+/** Rotates while the event that would start the rollout does not arrive, and lets time pass. */
+async function rotateUnheard(
+  stage: Stage,
+  fault: { readonly kind: 'drop' } | { readonly kind: 'delay'; readonly milliseconds: number },
+): Promise<string> {
+  await consentIfAsked(stage);
+  await stage.client.faultEvent({ ...fault, pattern: { 'detail-type': ['Rotation Finished'] }, times: 1 });
+  const token = await stage.operator.rotate(stage.secretId);
+  await closed(stage, token);
+  await stage.client.advance(unheardFor);
+  return token;
+}
+
+/** Lets the late event arrive. Whoever comes second, event or reconciler, starts nothing. */
+async function startedOnce({ client, operator, secretId }: Stage): Promise<string | null> {
+  await client.advance(unheardFor);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const { versionId } = await operator.read(secretId, 'AWSCURRENT');
+  const rollouts = (await client.executions()).filter(({ input }) => input.includes(versionId));
+  return rollouts.length === 1 ? null : `${rollouts.length} rollouts of version ${versionId}.`;
+}
 
 /** A person gets a new value, leaves it for the rotation, and will revoke the old one. */
 async function supplyIfAsked(stage: Stage): Promise<void> {

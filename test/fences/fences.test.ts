@@ -28,6 +28,7 @@ const arrows = [
     from: 'lambdas/rollout',
     to: ['lambdas/rollout', 'lambdas/classes', 'lambdas/hooks', 'lambdas/contract'],
   },
+  { from: 'lambdas/reconcile', to: ['lambdas/reconcile', 'lambdas/rollout', 'lambdas/contract'] },
   { from: 'lambdas/adapters', to: ['lambdas'] },
   { from: 'lib', to: ['lib', 'lambdas'] },
   { from: 'bin', to: ['bin', 'lib', 'lambdas'] },

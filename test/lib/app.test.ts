@@ -80,6 +80,7 @@ describe('a synth of both examples', () => {
       'rolled-back': 'EXO_JWT_SECRET EXO_CLAUDE_API_KEY',
       stall: 'EXO_JWT_SECRET EXO_CLAUDE_API_KEY',
       start: 'EXO_JWT_SECRET EXO_CLAUDE_API_KEY',
+      reconcile: 'EXO_JWT_SECRET EXO_CLAUDE_API_KEY',
     });
   });
 

@@ -99,6 +99,7 @@ it('acknowledges these findings and no others, each with a reason', () => {
       true,
     ],
     ['Rollout-redeploy-and-prove/Role', `${prefix}-IAM5[Resource::*]`, true],
+    ['Reconciler/Default/Role', `${prefix}-IAM5[Resource::*]`, true],
   ]);
 });
 

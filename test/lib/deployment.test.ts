@@ -98,6 +98,16 @@ describe('a deployment is refused with the field, the rule and what was received
       'secrets.JWT_SECRET.schedule must be left out: the class operator-supplied rotates on demand, when a person has supplied a value.',
     ],
     [
+      'a reminder for a value that nobody supplies',
+      secret({ remindAfterDays: 90 }),
+      'secrets.JWT_SECRET.remindAfterDays must be left out: the class signing-key-cutover makes its values itself, so there is nothing to remind a person of.',
+    ],
+    [
+      'a reconciler that hardly ever looks',
+      { reconcileEveryMinutes: 120 },
+      'reconcileEveryMinutes must be at most 60; received 120.',
+    ],
+    [
       'a format that is too short for the rules',
       secret({
         class: 'opaque-token',

@@ -157,12 +157,13 @@ describe('a function', () => {
       'rolled-back': 60,
       stall: 60,
       start: 30,
+      reconcile: 900,
     });
   });
 
-  it('knows the bus, and only the starter the state machines', () => {
+  it('knows the bus, and only what starts rollouts the state machines', () => {
     for (const { properties } of exo?.all('AWS::Lambda::Function') ?? []) {
-      const starter = properties.FunctionName === 'keyturn-exo-production-start';
+      const starter = /-(start|reconcile)$/.test(String(properties.FunctionName));
       expect(properties.Environment).toEqual({
         Variables: {
           KEYTURN_BUS: '<EventBus keyturn-exo-production-events>',
@@ -217,9 +218,18 @@ describe('events', () => {
     expect(rules?.map(({ properties }) => properties.EventPattern)).toEqual([
       {
         source: ['keyturn'],
-        'detail-type': ['Rotation Failed', 'Rollout Rolled Back', 'Rollout Stalled'],
+        'detail-type': [
+          'Rotation Failed',
+          'Rollout Rolled Back',
+          'Rollout Stalled',
+          'Rollout Late',
+          'Rotation Stuck',
+          'Rotation Overdue',
+          'Supply Due',
+          'Secret Edited',
+        ],
       },
-      { source: ['keyturn'], 'detail-type': ['Rollout Completed'] },
+      { source: ['keyturn'], 'detail-type': ['Rollout Completed', 'Rotation Dropped'] },
     ]);
     const paths = JSON.stringify(rules).match(/\$\.[a-zA-Z.-]+/g) ?? [];
     expect(new Set(paths)).toEqual(
@@ -240,6 +250,55 @@ describe('events', () => {
       Endpoint: 'platform-team@example.com',
     });
     expect(exo?.one('AWS::SNS::Topic').properties.KmsMasterKeyId).toBe('<Key>.Arn');
+  });
+});
+
+describe('the reconciler', () => {
+  it('sweeps every five minutes, in a role of its own, and what fails is kept', () => {
+    const schedule = exo?.one('AWS::Scheduler::Schedule');
+    expect(schedule?.properties).toMatchObject({
+      Name: 'keyturn-exo-production-reconcile',
+      ScheduleExpression: 'rate(5 minutes)',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+      Target: {
+        Arn: '<Function keyturn-exo-production-reconcile>.Arn',
+        Input: '{"reconcile":"sweep"}',
+        DeadLetterConfig: { Arn: '<Queue>.Arn' },
+        RetryPolicy: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 2 },
+      },
+    });
+  });
+
+  it.each([
+    [1, 'rate(1 minute)'],
+    [60, 'rate(60 minutes)'],
+  ])('sweeps every %i minutes where the deployment says so', (reconcileEveryMinutes, expression) => {
+    const [template] = templatesOf(
+      resolved({
+        name: 'often',
+        platform: 'exo',
+        secrets: {
+          TOKEN: {
+            class: 'opaque-token',
+            options: { variable: 'TOKEN', format: { encoding: 'hex', bytes: 32 } },
+            source: { create: { name: 'team/token' } },
+            consumers: [],
+          },
+        },
+        consumers: {},
+        reconcileEveryMinutes,
+      }),
+    );
+    expect(template?.one('AWS::Scheduler::Schedule').properties.ScheduleExpression).toBe(expression);
+  });
+
+  it('hears of rejected values, and of nothing else', () => {
+    const rules = exo
+      ?.all('AWS::Events::Rule')
+      .filter(({ properties }) => JSON.stringify(properties.Targets).includes('-reconcile>'));
+    expect(rules?.map(({ properties }) => properties.EventPattern)).toEqual([
+      { source: ['keyturn'], 'detail-type': ['Rotation Failed'], detail: { code: ['ValueRejected'] } },
+    ]);
   });
 });
 
@@ -294,7 +353,7 @@ it('a deployment of more secrets than a role can hold is refused before it is de
 });
 
 it('every name of a function fits into 64 characters, and no two are the same', () => {
-  const parts = [...classIds, ...Object.keys(stages), 'start'];
+  const parts = [...classIds, ...Object.keys(stages), 'start', 'reconcile'];
   expect(new Set(parts).size).toBe(parts.length);
   const longestDeployment = 'a'.repeat(31);
   expect(parts.filter((part) => `keyturn-${longestDeployment}-${part}`.length > 64)).toEqual([]);

@@ -245,6 +245,72 @@ it('the starter may start the state machines of the deployment, and nothing else
   ]);
 });
 
+describe('the reconciler', () => {
+  it('may look at its secrets, tag them, drop AWSPENDING and start rollouts; it reads no value', () => {
+    const name = 'keyturn-exo-production-reconcile';
+    expect(exo?.statementsOf(name)).toEqual([
+      ownLog(name),
+      { Effect: 'Allow', Action: 'secretsmanager:ListSecrets', Resource: '*' },
+      {
+        Effect: 'Allow',
+        Action: [
+          'secretsmanager:DescribeSecret',
+          'secretsmanager:ListSecretVersionIds',
+          'secretsmanager:TagResource',
+          'secretsmanager:UpdateSecretVersionStage',
+        ],
+        Resource: ['<Secret exo/claude-api-key>', '<Secret exo/jwt>'],
+      },
+      {
+        Effect: 'Deny',
+        Action: 'secretsmanager:UpdateSecretVersionStage',
+        Resource: '*',
+        Condition: { StringNotEquals: { 'secretsmanager:VersionStage': 'AWSPENDING' } },
+      },
+      {
+        Effect: 'Allow',
+        Action: ['states:ListExecutions', 'states:StartExecution'],
+        Resource: '<StateMachine keyturn-exo-production-redeploy-and-prove>',
+      },
+      putsOn('keyturn-exo-production-events'),
+      { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: '<Queue>.Arn' },
+      never,
+    ]);
+  });
+
+  it('is invoked by its schedule in a role that may do that alone', () => {
+    const role = exo?.one('AWS::IAM::Role', ({ AssumeRolePolicyDocument }) =>
+      JSON.stringify(AssumeRolePolicyDocument).includes('scheduler.amazonaws.com'),
+    );
+    expect(role?.properties).toMatchObject({
+      AssumeRolePolicyDocument: {
+        Statement: [
+          {
+            Action: 'sts:AssumeRole',
+            Effect: 'Allow',
+            Principal: { Service: 'scheduler.amazonaws.com' },
+            Condition: { StringEquals: { 'aws:SourceAccount': '<AccountId>' } },
+          },
+        ],
+      },
+      Policies: [
+        {
+          PolicyDocument: {
+            Statement: [
+              {
+                Effect: 'Allow',
+                Action: 'lambda:InvokeFunction',
+                Resource: '<Function keyturn-exo-production-reconcile>.Arn',
+              },
+              { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: '<Queue>.Arn' },
+            ],
+          },
+        },
+      ],
+    });
+  });
+});
+
 it('the key lets CloudWatch Logs, EventBridge and alarms use it for this deployment’s logs and topic only', () => {
   const policy = exo?.one('AWS::KMS::Key').properties.KeyPolicy;
   const logGroups = 'arn:<Partition>:logs:<Region>:<AccountId>:log-group:';

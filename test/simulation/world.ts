@@ -35,6 +35,7 @@ import { SecretsManager, type VersionSnapshot } from '../../lib/rehearsal/endpoi
 import type { Caller, InvocationResult, Json, JsonObject } from '../../lib/rehearsal/endpoint/service.ts';
 import { Application, type Judge } from './application.ts';
 import { Crash, type FaultPlan, Gate, type Process } from './gate.ts';
+import { Reconciler } from './reconciler.ts';
 import { secretsPort } from './secrets-port.ts';
 
 export const secretName = 'shop/secret';
@@ -68,6 +69,7 @@ export type RolloutEnd = 'completed' | 'rolled-back' | 'stalled' | 'superseded';
 export interface Rollout {
   readonly name: string;
   readonly versionId: string;
+  readonly startedAt: number;
   end: RolloutEnd | null;
   transitions: number;
 }
@@ -88,7 +90,10 @@ export class World {
   beforeStep: () => void = () => {};
   /** A step after which the function's host is down until this is null again. */
   stopAfter: string | null = null;
+  /** Milliseconds after which the bus hands on each event: one for each delivery, none for an event that is lost. */
+  deliveries: readonly number[] = [0];
   #process: Process = { dead: false };
+  #reconciler: Reconciler | null = null;
   #steps: ReturnType<typeof rotationFunction>;
   #latest: Json = null;
   #arn = '';
@@ -309,9 +314,54 @@ export class World {
         this.gate.call(`PutEvents ${event.type}`, process, async () => {
           this.events.push(event);
           this.printed.push(JSON.stringify(event));
-          if (event.type === 'Rotation Finished') void this.#start(event);
+          for (const delay of this.deliveries) this.clock.after(delay, () => this.#deliver(event));
         }),
     };
+  }
+
+  #deliver(event: KeyturnEvent): void {
+    if (event.type === 'Rotation Finished') void this.#start(event);
+    if (event.type === 'Rotation Failed') void this.#reconciler?.hear(event);
+  }
+
+  /** Lets the reconciler sweep every five minutes, this many times; default: from now on. */
+  sweepEvery(milliseconds = 300_000, times = Number.POSITIVE_INFINITY): Reconciler {
+    const reconciler = new Reconciler({
+      service: this.secrets,
+      settings: this.#settings,
+      clock: this.#clockPort(),
+      gate: this.gate,
+      events: (process) => this.#eventsPort(process),
+      log: this.#log,
+      rollouts: this.rollouts,
+      start: (name, input) => this.#startExecution(name, input),
+    });
+    this.#reconciler = reconciler;
+    const plan = (left: number) => {
+      if (left === 0) return;
+      this.clock.after(milliseconds, () => {
+        void reconciler.sweep();
+        plan(left - 1);
+      });
+    };
+    plan(times);
+    return reconciler;
+  }
+
+  #startExecution(name: string, input: string): boolean {
+    this.printed.push(input);
+    if (this.rollouts.some((rollout) => rollout.name === name)) return false;
+    const state: RolloutState = JSON.parse(input);
+    const rollout: Rollout = {
+      name,
+      versionId: state.versionId,
+      startedAt: this.clock.now(),
+      end: null,
+      transitions: 1,
+    };
+    this.rollouts.push(rollout);
+    void this.#run(state.plan as PlanId, state, rollout);
+    return true;
   }
 
   /** The rule on the bus invokes the starter; a failed delivery is repeated, as EventBridge does. */
@@ -327,19 +377,7 @@ export class World {
           log: this.#log,
           rollouts: {
             start: (_machine, name, input) =>
-              this.gate.call('StartExecution', process, async () => {
-                this.printed.push(input);
-                if (this.rollouts.some((rollout) => rollout.name === name)) return false;
-                const rollout: Rollout = {
-                  name,
-                  versionId: event.detail.versionId,
-                  end: null,
-                  transitions: 1,
-                };
-                this.rollouts.push(rollout);
-                void this.#run(event.detail.plan as PlanId, JSON.parse(input), rollout);
-                return true;
-              }),
+              this.gate.call('StartExecution', process, async () => this.#startExecution(name, input)),
           },
         },
       );

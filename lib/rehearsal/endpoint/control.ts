@@ -82,7 +82,7 @@ const operations = {
     plane.functions.faults.clear();
   },
   'secrets-manager-options': ({ secretsManager }, input) => Object.assign(secretsManager.options, input),
-  'fire-rule': ({ plane }, input) => plane.events.fire(needed(input, 'rule')),
+  'fire-rule': ({ plane }, input) => void plane.events.fire(needed(input, 'rule')),
   recycle: ({ plane }, input) => plane.functions.recycle(functionArn(input)),
   invoke: ({ plane }, input) => plane.functions.invoke(functionArn(input), input.event ?? {}),
 } satisfies Record<string, ControlOperation>;

@@ -109,7 +109,7 @@ export class EventBridge implements Service {
   }
 
   /** Runs a rule now, as its schedule would. @throws Error when no rule has that name or ARN. */
-  fire(nameOrArn: string): void {
+  fire(nameOrArn: string): Promise<void> {
     const rule = this.rules().find(({ arn: id, name }) => id === nameOrArn || name === nameOrArn);
     if (rule === undefined) throw new Error(`there is no rule ${nameOrArn}`);
     const schedule = {
@@ -119,7 +119,7 @@ export class EventBridge implements Service {
       detail: {},
     };
     const event = { ...schedule, ...this.#envelope() };
-    this.#route(this.#record('default', event, null), [rule]);
+    return this.#route(this.#record('default', event, null), [rule]);
   }
 
   /** No delivery starts or is repeated afterwards. */
@@ -162,7 +162,7 @@ export class EventBridge implements Service {
       (rule) =>
         rule.busName === busName && rule.pattern !== null && matchesPattern(rule.pattern, { ...event }),
     );
-    const route = () => this.#route(record, matching);
+    const route = () => void this.#route(record, matching);
     if (kind === 'drop') return;
     if (kind === 'delay') this.#after(milliseconds ?? 0, route);
     else route();
@@ -185,8 +185,11 @@ export class EventBridge implements Service {
     return record;
   }
 
-  #route(record: EventRecord, rules: readonly Rule[]): void {
-    for (const rule of rules) for (const target of rule.targets) void this.#deliver(record, rule, target);
+  async #route(record: EventRecord, rules: readonly Rule[]): Promise<void> {
+    const deliveries = rules.flatMap((rule) =>
+      rule.targets.map((target) => this.#deliver(record, rule, target)),
+    );
+    await Promise.all(deliveries);
   }
 
   async #deliver(record: EventRecord, rule: Rule, target: EventTarget): Promise<void> {
@@ -232,16 +235,27 @@ export class EventBridge implements Service {
     }
   }
 
-  /** rate() is compressed like every pause; cron() names moments of the endpoint's clock and is not. */
+  /**
+   * rate() is compressed like every pause; cron() names moments of the endpoint's clock and is not. A clock that
+   * jumps many periods must not start as many functions side by side, so a schedule skips the times that come
+   * while its last one is still being delivered.
+   */
   #schedule(rule: Rule, expression: string): void {
     const schedule = parseSchedule(expression);
     const { clock, compression } = this.#options;
+    let busy = false;
+    const fire = async (): Promise<void> => {
+      if (busy) return;
+      busy = true;
+      await this.fire(rule.arn);
+      busy = false;
+    };
     const plan = (): void => {
       const now = clock.now();
       const at = schedule.kind === 'rate' ? now + schedule.milliseconds / compression : schedule.next(now);
       if (at === null) return;
       this.#after(at - now, () => {
-        this.fire(rule.arn);
+        void fire();
         plan();
       });
     };

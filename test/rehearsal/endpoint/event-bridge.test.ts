@@ -233,7 +233,7 @@ describe('EventBridge', () => {
       name: 'daily',
       scheduleExpression: 'cron(0 8 * * ? *)',
     });
-    bridge.fire('daily');
+    void bridge.fire('daily');
     await until(() => (got.length >= 3 ? got : undefined));
     expect(JSON.parse(got[0] ?? '')).toMatchObject({ source: 'aws.events', resources: ['arn:daily'] });
     expect(JSON.parse(got[1] ?? '')).toMatchObject({

@@ -1,0 +1,105 @@
+import type { FleetSecret } from '../contract/fleet.ts';
+import { pendingSinceTag, rejectedTag } from '../contract/marks.ts';
+import type { SecretSettings } from '../contract/settings.ts';
+import { derivedToken, publishedPhases } from '../contract/tokens.ts';
+import { type Versions, versionsOf } from './labels.ts';
+import type { RolloutSeen } from './rollouts-seen.ts';
+
+/** Everything that a decision is made from. */
+export interface Observed {
+  readonly secret: SecretSettings;
+  /** A fresh DescribeSecret: the listing that raised the suspicion may be minutes old. */
+  readonly seen: FleetSecret;
+  readonly versions: Versions;
+  /** When each version was made; one that was never filled is missing. */
+  readonly made: ReadonlyMap<string, Date>;
+  /** The rollout of the version that `concerned` names. */
+  readonly rollout: RolloutSeen | null;
+  readonly now: Date;
+  /** How many milliseconds starts are spread over. */
+  readonly spread: number;
+}
+
+/** What an observation is made of; the rollout is looked up for the version that it turns out to be about. */
+export type Gathered = Omit<Observed, 'versions' | 'rollout'>;
+
+export function observed(gathered: Gathered, rolloutOf: (versionId: string) => RolloutSeen | null): Observed {
+  const versions = versionsOf(gathered.seen);
+  const about = concerned(versions, gathered.made);
+  const rollout = about === null ? null : rolloutOf(rootOf(about, gathered.made.keys()));
+  return { ...gathered, versions, rollout };
+}
+
+/**
+ * The version that a rotation made, of which this one is a phase; else the version itself. The ids of phases
+ * follow from it, so no value has to be read to tell.
+ *
+ * @param among the ids of the secret's versions.
+ */
+export function rootOf(versionId: string, among: Iterable<string>): string {
+  for (const root of among) {
+    if (publishedPhases.some((phase) => derivedToken(root, phase) === versionId)) return root;
+  }
+  return versionId;
+}
+
+/** Whether the current version was published by a rollout, as a phase after the one that the rotation made. */
+export function isPhase({ versions, made }: Observed): boolean {
+  const { current } = versions;
+  return current !== null && rootOf(current, made.keys()) !== current;
+}
+
+/** AWSCURRENT was moved back: the version before it is younger than it is. */
+export function isMovedBack({ current, previous }: Versions, made: ReadonlyMap<string, Date>): boolean {
+  const [now, before] = [made.get(current ?? ''), made.get(previous ?? '')];
+  return now !== undefined && before !== undefined && before > now;
+}
+
+/**
+ * The version whose rollout tells how things stand: the current one, or the one that was given up when
+ * AWSCURRENT was moved back, since a roll-back goes on under the name of the version that it gives up.
+ */
+export function concerned(versions: Versions, made: ReadonlyMap<string, Date>): string | null {
+  return isMovedBack(versions, made) ? versions.previous : versions.current;
+}
+
+/**
+ * finish has made the pending version current, and Secrets Manager has not closed the rotation: AWSPENDING is
+ * still there, and LastRotatedDate is of an earlier one.
+ */
+export function isUnclosed({ versions, seen, made }: Observed): boolean {
+  if (!versions.currentIsPending) return false;
+  const since = made.get(versions.current ?? '');
+  return since !== undefined && (seen.lastRotatedAt === null || seen.lastRotatedAt < since);
+}
+
+/**
+ * A rotation closes after it made its version; a value that a person typed is younger than the last rotation.
+ * So nobody has to read a value to tell the two apart.
+ */
+export function isMadeByRotation({ versions, seen, made }: Observed): boolean {
+  const since = made.get(versions.current ?? '');
+  return since !== undefined && seen.lastRotatedAt !== null && since <= seen.lastRotatedAt;
+}
+
+/** The version that waits to become current or to be closed, and since when; null: no rotation is open. */
+export function openRotation(about: Observed): { versionId: string; since: Date | null } | null {
+  const { versions, made, seen } = about;
+  const versionId = versions.pending ?? (isUnclosed(about) ? versions.current : null);
+  if (versionId === null) return null;
+  return { versionId, since: made.get(versionId) ?? markedSince(seen.tags, versionId) };
+}
+
+/** When an empty pending version was first seen: nothing else dates it. */
+function markedSince(tags: ReadonlyMap<string, string>, versionId: string): Date | null {
+  const [marked, time = ''] = (tags.get(pendingSinceTag) ?? '').split(' ');
+  const since = new Date(time);
+  return marked === versionId && !Number.isNaN(since.getTime()) ? since : null;
+}
+
+/** How often this pending version was rejected, as far as the events of it arrived. */
+export function rejectionsOf(tags: ReadonlyMap<string, string>, versionId: string): number {
+  const [rejected, count] = (tags.get(rejectedTag) ?? '').split(' ');
+  const number = Number(count);
+  return rejected === versionId && Number.isSafeInteger(number) ? number : 0;
+}

@@ -1,0 +1,72 @@
+/** What can be wrong after a rotation has finished. */
+import { command } from '../contract/commands.ts';
+import type { Objection } from './decision.ts';
+import { limits, longestRollout } from './limits.ts';
+import { concerned, isMadeByRotation, isMovedBack, isUnclosed, type Observed } from './observed.ts';
+import { slotOf } from './slot.ts';
+import { ageOf, lasted, nothing, stalled } from './words.ts';
+
+/** Its event was lost, or came to nothing. The execution's name keeps a late event from starting a second one. */
+export function rolloutMissing(about: Observed): Objection | null {
+  const { versions, seen, now, rollout, spread } = about;
+  const { current, completed, rolledBack } = versions;
+  if (current === null || completed === current || rolledBack === current || rollout !== null) return null;
+  if (isUnclosed(about) || !isMadeByRotation(about) || isMovedBack(versions, about.made)) return null;
+  const { lastRotatedAt } = seen;
+  if (lastRotatedAt === null) return null;
+  if (ageOf(lastRotatedAt, now) > limits.start) {
+    return stalled(
+      about,
+      current,
+      `The rollout of ${seen.name} was never completed, and what Step Functions knew of it is gone after 90 days. It is not started again without a person.`,
+    );
+  }
+  const due = new Date(lastRotatedAt.getTime() + limits.eventGrace + slotOf(seen.name, spread));
+  if (now < due) {
+    return nothing(`The rollout of ${seen.name} has not begun; it is started after ${due.toISOString()}.`);
+  }
+  return {
+    is: 'start',
+    sentence: `The rotation of ${seen.name} finished at ${lastRotatedAt.toISOString()} and no rollout of version ${current} was started: it is started now.`,
+    // When Secrets Manager closed the rotation: a moment after AWSCURRENT moved, so that a consumer that is
+    // younger has certainly read the new version.
+    state: { versionId: current, previousVersionId: versions.previous, publishedAt: lastRotatedAt },
+  };
+}
+
+/** Told again and never restarted: whoever stopped it, or what did, is still there. */
+export function rolloutStalled(about: Observed): Objection | null {
+  const { versions, rollout, made, seen, now } = about;
+  const version = concerned(versions, made);
+  if (version === null || rollout === null || rollout.status === 'RUNNING') return null;
+  const since = `the rollout that began ${lasted(ageOf(rollout.startedAt, now))} ago`;
+  if (isMovedBack(versions, made)) {
+    if (versions.rolledBack === version) return null;
+    return stalled(
+      about,
+      version,
+      `Version ${version} of ${seen.name} was given up, and ${since} ended before every consumer was seen to run with the previous one again.`,
+    );
+  }
+  if (versions.completed === version) return null;
+  return stalled(
+    about,
+    version,
+    `Version ${version} of ${seen.name} is current, and ${since} has stopped: consumers may run with the old value.`,
+  );
+}
+
+export function rolloutLate({ versions, made, rollout, seen, secret, now }: Observed): Objection | null {
+  const version = concerned(versions, made);
+  if (version === null || rollout?.status !== 'RUNNING') return null;
+  const age = ageOf(rollout.startedAt, now);
+  const longest = longestRollout(secret);
+  if (age <= longest) return null;
+  return {
+    is: 'tell',
+    finding: 'rollout-late',
+    versionId: version,
+    sentence: `The rollout of version ${version} of ${seen.name} has been running for ${lasted(age)}; at most ${lasted(longest)} are expected.`,
+    next: command('status', secret.key),
+  };
+}
