@@ -3,6 +3,8 @@ import { randomInt } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { catalogOf } from '../../lambdas/catalog/platforms.ts';
+import type { Deployment } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { readDeploymentFile } from '../deployment/read.ts';
 import { accountClient } from './endpoint/account-client.ts';
@@ -60,6 +62,7 @@ async function main(argv: readonly string[]): Promise<number> {
 async function run(options: Options): Promise<number> {
   const available = (options.deployments.length === 0 ? examples : options.deployments).map((file) => {
     const deployment = readDeploymentFile(file);
+    refuseEarly(deployment, file);
     return { deployment, platform: deployment.platform, secrets: Object.keys(deployment.secrets) };
   });
   const selection = select(options, available);
@@ -125,6 +128,16 @@ function writable(file: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Both would be refused later too, but after the selection, which would then speak of flags. */
+function refuseEarly({ platform, secrets }: Deployment, file: string): void {
+  catalogOf(platform);
+  if (Object.keys(secrets).length > 0) return;
+  throw new KeyturnError({
+    code: 'DeploymentInvalid',
+    message: `${file}: secrets must name at least one secret; it is empty.`,
+  });
 }
 
 function refused(message: string): number {

@@ -142,7 +142,10 @@ export class Checker {
       const end = rollouts[0]?.end ?? 'open';
       const replaced = world.currentDocument()?.memory?.root !== run.token && world.currentId() !== run.token;
       // This application can use no value but the first: not a later one, and not one that a person types.
-      const wentBack = world.stubborn && (end === 'rolled-back' || world.edits.length > 0);
+      // A rollout that is cut off on its way back stalls, and the later one goes back in its place.
+      const laterWentBack =
+        world.rollouts.at(-1) !== rollouts[0] && world.rollouts.at(-1)?.end === 'rolled-back';
+      const wentBack = world.stubborn && (end === 'rolled-back' || laterWentBack || world.edits.length > 0);
       if (end !== 'completed' && !wentBack && !(replaced && end === 'superseded')) {
         this.#break('the end', `the rollout of ${run.token} ended ${end}`);
       }
