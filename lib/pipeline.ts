@@ -90,6 +90,8 @@ export class KeyturnPipeline extends Construct {
           settings: settingsOf(deployment, secrets),
           consumers: consumersOf(deployment, secrets).flatMap(({ statements }) => statements),
           consumerKinds: distinct(consumersOf(deployment, secrets).map(({ kind }) => kind)),
+          fleets: secrets.flatMap(({ fleet }) => fleet?.statements ?? []),
+          fleetKinds: distinct(secrets.flatMap(({ fleet }) => fleet?.kind ?? [])),
         }),
       ];
     });
@@ -99,6 +101,7 @@ export class KeyturnPipeline extends Construct {
         ...shared,
         deployment: deployment.name,
         plan,
+        concurrency: concurrencyOf(deployment, plan),
         functionOf: (stage) => present(this.stageFunctions.get(stage), stage).function,
       }),
     ]);
@@ -169,6 +172,14 @@ function customerKey(scope: Construct, deployment: string): kms.Key {
 
 function stagesOf(plan: PlanId): StageId[] {
   return [...stagesOfPlan(plans[plan])];
+}
+
+/** How many instances are redeployed at once: of the plan's secrets, the one that asks for the fewest decides. */
+function concurrencyOf(deployment: ResolvedDeployment, plan: PlanId): number | null {
+  const asked = deployment.secrets.flatMap((secret) =>
+    secret.plan === plan ? (secret.fleet?.concurrency ?? []) : [],
+  );
+  return asked.length === 0 ? null : Math.min(...asked);
 }
 
 function settingsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): Settings {

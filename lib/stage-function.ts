@@ -23,6 +23,10 @@ export interface StageFunctionProps {
   readonly consumers: readonly IamStatement[];
   /** The kinds of these consumers, each once. */
   readonly consumerKinds: readonly string[];
+  /** What working with the instances of these secrets takes; used by stages that do. */
+  readonly fleets: readonly IamStatement[];
+  /** The kinds of these lists of instances, each once. */
+  readonly fleetKinds: readonly string[];
   /** Gets the events of rollouts. */
   readonly bus: events.EventBus;
   /** Encrypts the log lines. */
@@ -42,11 +46,19 @@ export class StageFunction extends Construct {
   constructor(scope: Construct, id: string, props: StageFunctionProps) {
     super(scope, id);
     const { stage, settings, secrets, bus } = props;
-    const consumers = stage.redeploys ? props.consumers : [];
+    const hooks = [
+      ...(stage.redeploys ? props.consumers : []),
+      ...(stage.usesFleet === true ? props.fleets : []),
+    ];
     const { function: made, role } = new PipelineFunction(this, 'Default', {
       functionName: nameOf(settings.deployment, stage.id),
       description: `Keyturn, ${settings.deployment}: ${stages[stage.id].does}.`,
-      entry: { kind: 'stage', stageId: stage.id, consumerKinds: stage.redeploys ? props.consumerKinds : [] },
+      entry: {
+        kind: 'stage',
+        stageId: stage.id,
+        consumerKinds: stage.redeploys ? props.consumerKinds : [],
+        ...(stage.usesFleet === true ? { fleetKinds: props.fleetKinds } : {}),
+      },
       settings,
       environment: { KEYTURN_BUS: bus.eventBusName },
       timeout: Duration.seconds(stages[stage.id].timeoutSeconds),
@@ -58,12 +70,12 @@ export class StageFunction extends Construct {
         ...(stage.putsEvents
           ? [new iam.PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] })]
           : []),
-        ...consumers.map((statement) => declared(this, statement)),
+        ...hooks.map((statement) => declared(this, statement)),
       ],
     });
     this.function = made;
     this.role = role;
-    acknowledgeWildcards(role, consumers);
+    acknowledgeWildcards(role, hooks);
   }
 }
 

@@ -22,7 +22,11 @@ export const stage: StageDefinition = {
         : state.previousVersionId === null
           ? 'there was no old value'
           : 'nothing can probe the old value';
-    const reason = `${state.consumersRenewed ?? 0} consumers run with the new value; ${proof}.`;
+    const instances =
+      state.instancesConfirmed === undefined
+        ? ''
+        : `${state.instancesConfirmed} instances hold a token of it; `;
+    const reason = `${state.consumersRenewed ?? 0} consumers run with the new value; ${instances}${proof}.`;
     await context.ports.events.put(
       rolloutEvent('Rollout Completed', state, secret, context, { at: 'complete', reason }),
     );

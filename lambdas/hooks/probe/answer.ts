@@ -33,7 +33,7 @@ export function verdictOf(response: HttpResponse, accepted: Answer, refused: Ans
   return yes ? 'accepted' : 'refused';
 }
 
-function fits(response: HttpResponse, answer: Answer): boolean {
+export function fits(response: HttpResponse, answer: Answer): boolean {
   if (!answer.status.includes(response.status)) return false;
   if (answer.present === undefined && answer.absent === undefined) return true;
   const body = json(response.body);
@@ -43,7 +43,8 @@ function fits(response: HttpResponse, answer: Answer): boolean {
   );
 }
 
-function json(text: string): unknown {
+/** The body as JSON; undefined when it is none. */
+export function json(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -51,7 +52,8 @@ function json(text: string): unknown {
   }
 }
 
-function member(value: unknown, pointer: string): unknown {
+/** What a JSON pointer (RFC 6901) leads to; undefined: nothing. */
+export function member(value: unknown, pointer: string): unknown {
   return pointer
     .slice(1)
     .split('/')
