@@ -92,6 +92,8 @@ interface Place {
   readonly stage: StageId;
   readonly first: sfn.IChainable;
   readonly task: Drawn;
+  /** What the next place follows: the task, or the wait behind it. */
+  readonly last: { next(next: sfn.IChainable): unknown };
 }
 
 /** What the drawing needs of the props. */
@@ -141,8 +143,8 @@ function fail(scope: Construct, name: string, { error, cause }: WayOut): sfn.Fai
 /** Puts places one after the other, with an end behind them. @returns where the whole is entered. */
 function chained(places: readonly Place[], end: sfn.IChainable): sfn.IChainable {
   const [first] = places;
-  places.forEach(({ task }, index) => {
-    task.next(places[index + 1]?.first ?? end);
+  places.forEach(({ last }, index) => {
+    last.next(places[index + 1]?.first ?? end);
   });
   return first?.first ?? end;
 }
@@ -152,17 +154,24 @@ function place(scope: Construct, stage: StageId, names: Set<string>, drawing: Dr
   let name: string = stage;
   for (let times = 2; names.has(name); times += 1) name = `${stage} ${times}`;
   names.add(name);
-  const { waitSeconds, each }: StageDescription = stages[stage];
+  const { waitSeconds, waitAfter, each }: StageDescription = stages[stage];
   const made =
     each === undefined
       ? task(scope, name, stage, drawing.functionOf)
       : map(scope, name, stage, each, drawing);
-  if (waitSeconds === undefined) return { stage, first: made, task: made };
+  if (waitAfter !== undefined) {
+    const wait = new sfn.Wait(scope, `wait after ${name}`, {
+      time: sfn.WaitTime.secondsPath(`$.${waitAfter}`),
+    });
+    made.next(wait);
+    return { stage, first: made, task: made, last: wait };
+  }
+  if (waitSeconds === undefined) return { stage, first: made, task: made, last: made };
   const wait = new sfn.Wait(scope, `wait before ${name}`, {
     time: sfn.WaitTime.duration(Duration.seconds(waitSeconds)),
   });
   wait.next(made);
-  return { stage, first: wait, task: made };
+  return { stage, first: wait, task: made, last: made };
 }
 
 /**

@@ -9,12 +9,14 @@ import { secretClass as opaqueToken } from './opaque-token.ts';
 import { secretClass as operatorSupplied } from './operator-supplied.ts';
 import { secretClass as sharedToken } from './shared-token.ts';
 import { secretClass as signingKeyCutover } from './signing-key-cutover.ts';
+import { secretClass as signingKeyOverlap } from './signing-key-overlap.ts';
 
 export const registry = {
   'opaque-token': opaqueToken,
   'shared-token': sharedToken,
   'signing-key-cutover': signingKeyCutover,
   'instance-token-key': instanceTokenKey,
+  'signing-key-overlap': signingKeyOverlap,
   'operator-supplied': operatorSupplied,
   guarded,
 } as const satisfies Record<string, ClassDefinition>;

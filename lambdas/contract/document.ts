@@ -19,6 +19,10 @@ const Memory = z.object({
   base: z.nullable(z.string()),
   /** Versions before `base` whose end no rollout has proven yet, youngest first. */
   unproven: z.optional(z.array(z.string())),
+  /** Only for classes whose old and new value overlap: how far this version is. */
+  phase: z.optional(z.enum(['introduced', 'promoted', 'retired'])),
+  /** The version that introduced the new value: all phases of one rotation name the same. */
+  root: z.optional(z.string()),
   /** The operator's version that this one was copied from. */
   supplied: z.optional(z.string()),
   /** The consent that this version used up. */

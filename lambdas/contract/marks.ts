@@ -3,6 +3,15 @@
 /** The label under which a value that a person supplied waits to be copied by the next rotation. */
 export const suppliedLabel = 'KEYTURN_SUPPLIED';
 
+/** The label that a version has while a phase of an overlap is being published. */
+export const phaseLabel = 'KEYTURN_PHASE';
+
+/**
+ * The label that pins the version from before an overlap: AWSPREVIOUS goes to the next write, whoever makes it,
+ * and what has no label may be deleted.
+ */
+export const beforeLabel = 'KEYTURN_BEFORE';
+
 /** The tag by which a person consents: `2026-11-21T18:00:00Z jane: planned cutover`. */
 export const consentTag = 'keyturn:consent';
 

@@ -23,6 +23,8 @@ export interface StageDescription {
   readonly does: string;
   /** How long one invocation may run, in seconds (1–900, the limit of Lambda). */
   readonly timeoutSeconds: number;
+  /** Member of the state that says how many seconds the rollout waits after the stage. Default: it does not. */
+  readonly waitAfter?: 'holdSeconds';
   /** Seconds that the rollout waits before the stage. Default: none. */
   readonly waitSeconds?: number;
   /** The way out when the stage fails for good. Default: `stall`. */
@@ -84,6 +86,15 @@ const lambdaFaults: StageRetry = {
   maxDelaySeconds: 60,
 };
 
+/** A stage that writes lets a rotation that is under way end first: minutes at most, unless it is stuck. */
+const otherRotation: StageRetry = {
+  errors: ['NotSettled'],
+  intervalSeconds: 15,
+  maxAttempts: 8,
+  backoffRate: 2,
+  maxDelaySeconds: 900,
+};
+
 export const stages = {
   settle: {
     does: 'waits until Secrets Manager has closed the rotation',
@@ -112,6 +123,32 @@ export const stages = {
       lambdaFaults,
     ],
   },
+  promote: {
+    does: 'publishes the version in which the new value is used and the old one still accepted',
+    timeoutSeconds: 60,
+    retry: [otherRotation, lambdaFaults],
+    onFailure: 'roll-back',
+  },
+  hold: {
+    does: 'waits until nothing that the old value made can be alive any more',
+    timeoutSeconds: 60,
+    waitAfter: 'holdSeconds',
+    retry: [lambdaFaults],
+  },
+  verify: {
+    does: 'looks at every consumer once more: none may be left that does not have the new value in use',
+    timeoutSeconds: 120,
+    retry: [
+      {
+        errors: ['ConsumersNotHealthy'],
+        intervalSeconds: 30,
+        maxAttempts: 5,
+        backoffRate: 2,
+        maxDelaySeconds: 600,
+      },
+      lambdaFaults,
+    ],
+  },
   'list-instances': {
     does: 'asks the platform which instances are deployed and active; takes their ids only',
     timeoutSeconds: 300,
@@ -125,6 +162,11 @@ export const stages = {
       },
       lambdaFaults,
     ],
+  },
+  retire: {
+    does: 'publishes the version without the old value',
+    timeoutSeconds: 60,
+    retry: [otherRotation, lambdaFaults],
   },
   'renew-instances': {
     does: 'redeploys each instance that is not confirmed yet, and confirms that it holds a token of the new key',
@@ -178,7 +220,7 @@ export const stages = {
   'roll-back': {
     does: 'makes the previous version current again, where the class can restore its target',
     timeoutSeconds: 60,
-    retry: [lambdaFaults],
+    retry: [otherRotation, lambdaFaults],
   },
   'rolled-back': {
     does: 'records that the previous version runs again, and reports what happened',
@@ -205,6 +247,21 @@ export const plans = {
   'redeploy-and-prove': {
     does: 'the new value is current; restart what reads it, then prove that the old one is dead',
     stages: ['settle', 'redeploy', 'prove', 'complete'],
+  },
+  overlap: {
+    does: 'the new value is accepted beside the old one; promote it, hold until the old one is unused, retire that',
+    stages: [
+      'settle',
+      'redeploy',
+      'promote',
+      'redeploy',
+      'hold',
+      'verify',
+      'retire',
+      'redeploy',
+      'prove',
+      'complete',
+    ],
   },
   'redeploy-instances': {
     does: 'the new key is current; restart the platform, then redeploy every instance that holds a token of the old key',

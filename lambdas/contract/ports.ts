@@ -56,6 +56,10 @@ export interface Secrets {
   writePending(write: PendingWrite): Promise<void>;
   /** Moves AWSCURRENT; `from` is null for a secret that has no current version. */
   moveCurrent(secretId: string, to: string, from: string | null): Promise<void>;
+  /** Writes a version under a label of ours. Writing the same again changes nothing. */
+  writeLabelled(secretId: string, token: string, label: string, value: Sensitive): Promise<void>;
+  /** Moves a label of ours to a version; `from` is the version that has it, or null. */
+  moveLabel(secretId: string, label: string, to: string, from: string | null): Promise<void>;
   /** Takes AWSPENDING from a version. */
   removePending(secretId: string, from: string): Promise<void>;
   tag(secretId: string, tags: ReadonlyMap<string, string>): Promise<void>;

@@ -45,6 +45,8 @@ export const RolloutState = z.strictObject({
   publishedAt: z.string(),
   /** 1 for the first execution of this rollout; more when it was resumed. Default: 1. */
   attempt: z._default(z.int().check(z.minimum(1)), 1),
+  /** Seconds that the old value is still held. */
+  holdSeconds: z.optional(z.int().check(z.minimum(0))),
   /** Consumers that the redeploy stage found healthy and younger than the version. */
   consumersRenewed: z.optional(z.int()),
   /** The ids of the platform's instances; after they were renewed, how it went with each. */

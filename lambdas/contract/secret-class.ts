@@ -23,6 +23,27 @@ export interface TestContext<Options> {
   readonly document: SecretDocument;
 }
 
+/**
+ * For classes whose old and new value overlap: create introduces the new one beside the old, and the rollout
+ * publishes the phases that follow. Each is a pure function of the document before it, so that a stage that
+ * runs twice writes the same.
+ */
+export interface Phases<Options> {
+  /** The new value is used, the old one still accepted. */
+  promote(options: Options, document: SecretDocument): Variables;
+  /** The old one is gone. */
+  retire(options: Options, document: SecretDocument): Variables;
+  /** Seconds from the moment that every consumer uses the new value until nothing of the old is alive. */
+  holdSeconds(options: Options): number;
+}
+
+/** The phases with the options bound. */
+export interface BoundPhases {
+  promote(document: SecretDocument): Variables;
+  retire(document: SecretDocument): Variables;
+  holdSeconds(): number;
+}
+
 /** When a class rotates. */
 export type Admission =
   /** By schedule and on demand. */
@@ -73,6 +94,8 @@ export interface SecretClass<Options = unknown> {
    * because Secrets Manager runs it alone when a schedule is saved.
    */
   test(context: TestContext<Options>): Promise<void>;
+  /** Left out: the new value replaces the old one at once. */
+  readonly phases?: Phases<Options>;
 }
 
 /**
@@ -90,6 +113,7 @@ export interface BoundClass {
     | ((context: { document: SecretDocument; current: SecretDocument | null }) => Promise<void>)
     | null;
   test(document: SecretDocument): Promise<void>;
+  readonly phases: BoundPhases | null;
 }
 
 /** What a declared class offers once the type of its options is closed over. */
@@ -131,7 +155,7 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
       throw new KeyturnError({ code: 'DeploymentInvalid', message: `options: ${result.broken.join(' ')}` });
     }
     const { options } = result;
-    const set = declared.set;
+    const { set, phases } = declared;
     return {
       id,
       supplied,
@@ -141,6 +165,14 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
       create: (context) => declared.create({ ...context, options }),
       set: set === null ? null : (context) => set({ ...context, options }),
       test: (document) => declared.test({ options, document }),
+      phases:
+        phases === undefined
+          ? null
+          : {
+              promote: (document) => phases.promote(options, document),
+              retire: (document) => phases.retire(options, document),
+              holdSeconds: () => phases.holdSeconds(options),
+            },
     };
   }
 

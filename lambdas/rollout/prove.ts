@@ -65,20 +65,23 @@ async function currentDocument(
   return parseDocument(version.value, `The new value of ${secret.key}`);
 }
 
-/** The value that was current before, and those that earlier rollouts were cut off from proving. */
+/**
+ * The value that was current before, and those that earlier rollouts were cut off from proving. Versions of the
+ * same rotation are left out: they hold the new value.
+ */
 async function formerDocuments(
   state: RolloutState,
   renewed: SecretDocument,
   { ports }: StageContext,
 ): Promise<SecretDocument[]> {
-  const ids = [
-    ...(state.previousVersionId === null ? [] : [state.previousVersionId]),
-    ...(renewed.memory?.unproven ?? []),
-  ];
+  const { memory } = renewed;
+  const ids = new Set([state.previousVersionId, memory?.base ?? null, ...(memory?.unproven ?? [])]);
   const documents: SecretDocument[] = [];
-  for (const id of new Set(ids)) {
+  for (const id of ids) {
+    if (id === null) continue;
     const version = await ports.secrets.read(state.secretId, id);
-    documents.push(parseDocument(version.value, `The old value (version ${id})`));
+    const former = parseDocument(version.value, `The old value (version ${id})`);
+    if (memory?.root === undefined || former.memory?.root !== memory.root) documents.push(former);
   }
   return documents;
 }

@@ -1,8 +1,7 @@
-import { KeyturnError } from '../contract/errors.ts';
-import type { BoundConsumer, Renewing } from '../contract/hooks.ts';
+import type { Renewing } from '../contract/hooks.ts';
 import { parseRolloutState } from '../contract/rollout-state.ts';
-import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
+import { consumersOf, missingOf, type NamedConsumer, notHealthy, renewingOf } from './consumers.ts';
 import { secretOf } from './secret-of.ts';
 
 /** Milliseconds between looks at the consumers: short at first, since a small service is quick. */
@@ -11,11 +10,6 @@ const longestWait = 15_000;
 
 /** Milliseconds that must be left for one more look and the answer. */
 const margin = 20_000;
-
-interface NamedConsumer {
-  readonly name: string;
-  readonly hook: BoundConsumer;
-}
 
 /**
  * Restarts the consumers of the secret, at once or one after the other, and waits until what runs is healthy
@@ -31,12 +25,8 @@ export const stage: StageDefinition = {
   async run(input, context) {
     const state = parseRolloutState(input);
     const secret = secretOf(context, state);
-    const consumers = secret.consumers.map((consumer) => bound(secret, consumer, context));
-    const renewing: Renewing = {
-      secretId: state.secretId,
-      versionId: state.versionId,
-      since: new Date(state.publishedAt),
-    };
+    const consumers = consumersOf(secret, context);
+    const renewing = renewingOf(state);
     const rounds = secret.together ? [consumers] : consumers.map((consumer) => [consumer]);
     for (const round of rounds) await renew(round, renewing, context);
     return { ...state, consumersRenewed: consumers.length };
@@ -57,43 +47,4 @@ async function renew(
     if (over || context.remaining() < wait + margin) throw notHealthy(missing.map(({ reason }) => reason));
     await clock.sleep(wait);
   }
-}
-
-async function missingOf(
-  consumers: readonly NamedConsumer[],
-  renewing: Renewing,
-  { ports }: StageContext,
-): Promise<{ reason: string; over: boolean }[]> {
-  const renewals = await Promise.all(
-    consumers.map(async ({ name, hook }) => ({ name, renewal: await hook.look(renewing, ports.clock) })),
-  );
-  return renewals.flatMap(({ name, renewal }) => {
-    if (renewal.renewed) return [];
-    ports.log({ message: renewal.reason, consumer: name, stage: 'redeploy' });
-    return [{ reason: `${name}: ${renewal.reason}`, over: renewal.over ?? false }];
-  });
-}
-
-function notHealthy(reasons: readonly string[]): KeyturnError {
-  return new KeyturnError({
-    code: 'ConsumersNotHealthy',
-    message: `Not every consumer runs with the new version. ${reasons.join('; ')}.`,
-    hint: 'See why the new tasks do not become healthy; until they do, the former ones serve.',
-    retryable: true,
-  });
-}
-
-function bound(
-  secret: SecretSettings,
-  consumer: SecretSettings['consumers'][number],
-  { ports }: StageContext,
-): NamedConsumer {
-  const { name, ...members } = consumer;
-  const result = ports.consumers.get(consumer.kind)?.bind(members);
-  if (result?.ok) return { name, hook: result.hook };
-  throw new KeyturnError({
-    code: 'SettingsInvalid',
-    message: `The consumer ${name} of ${secret.key} must be of a known kind with its members; it is of kind ${consumer.kind}.`,
-    hint: 'Deploy the stack again: the function and its settings are made together.',
-  });
 }

@@ -2,7 +2,7 @@ import { KeyturnError } from '../contract/errors.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { secretOf } from './secret-of.ts';
-import { demandCurrent } from './still-current.ts';
+import { demandCurrent, demandNoRotation } from './still-current.ts';
 
 /**
  * Makes the version current again that consumers are known to run with: the previous one, or an older one when
@@ -39,6 +39,7 @@ export const stage: StageDefinition = {
     const goneBack = description.labels.get(target)?.includes('AWSCURRENT') ?? false;
     if (!goneBack) {
       demandCurrent(labels, state);
+      demandNoRotation(description);
       await moveBack(state, target, context);
     }
     if (labels.includes('AWSPENDING')) await secrets.removePending(state.secretId, versionId);

@@ -10,6 +10,13 @@ import type { ReportStage } from './report.ts';
 const pause = 60;
 const patience = 60_000;
 
+/**
+ * A stage that has failed this often, over this many milliseconds, is not waited for any longer: on AWS it would be
+ * tried for hours more, since a person may come and help, and to a rehearsal nobody comes.
+ */
+const mostFailures = 6;
+const leastWait = 4_000;
+
 /** Refusals by which a rotation ends at once, whatever Secrets Manager tries again. */
 const refusals: ReadonlySet<string> = new Set([
   'ConsentMissing',
@@ -59,6 +66,16 @@ export async function follow(
       run.status === 'succeeded'
     ) {
       return ended(run, execution, await client.history(execution.arn));
+    }
+    const stuck = execution === undefined ? null : stuckIn(await client.history(execution.arn));
+    if (run !== undefined && execution !== undefined && stuck !== null) {
+      return {
+        end: 'stalled',
+        stages: [...stepsOf(run), ...stagesOf(await client.history(execution.arn))],
+        sentence: stuck,
+        oldValueRefused: null,
+        transitions: execution.stateTransitions,
+      };
     }
     await onProgress(await now(client, run, execution));
     if (performance.now() > deadline) {
@@ -112,7 +129,8 @@ function stagesOf(history: readonly HistoryEvent[]): ReportStage[] {
     const exit = history.find(
       (later) => later.id > event.id && /StateEntered$|^Execution(Succeeded|Failed)$/.test(later.type),
     );
-    return [{ name, seconds: Math.max(0, (exit?.timestamp ?? event.timestamp) - event.timestamp) }];
+    const until = exit?.timestamp ?? history.at(-1)?.timestamp ?? event.timestamp;
+    return [{ name, seconds: Math.round(Math.max(0, until - event.timestamp) * 1000) / 1000 }];
   });
 }
 
@@ -133,6 +151,17 @@ async function now(
     (event) => nameIn(event.stateEnteredEventDetails) ?? [],
   );
   return entered.at(-1) ?? 'rollout';
+}
+
+/** The sentence of a stage that fails again and again; null while there is hope. */
+function stuckIn(history: readonly HistoryEvent[]): string | null {
+  const entered = history.findLast((event) => nameIn(event.stateEnteredEventDetails) !== null);
+  const latest = history.at(-1);
+  if (entered === undefined || latest === undefined) return null;
+  const failures = history.filter(({ id, type }) => id > entered.id && type === 'TaskFailed').length;
+  const waited = (latest.timestamp - entered.timestamp) * 1000;
+  if (failures < mostFailures || waited < leastWait) return null;
+  return `${failureIn(history)} The stage ${nameIn(entered.stateEnteredEventDetails)} was tried ${failures} times.`;
 }
 
 function failureIn(history: readonly HistoryEvent[]): string {

@@ -1,15 +1,15 @@
 /** `npm run rehearse`: flags in, table out, an exit code that means something. */
 import { randomInt } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { catalogOf } from '../../lambdas/catalog/platforms.ts';
 import { type Deployment, parseDeployment } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
-import { startAccount } from './endpoint/account.ts';
 import { accountClient } from './endpoint/account-client.ts';
 import { exitCodes, type Options, parseOptions } from './options.ts';
 import { paintFor } from './paint.ts';
 import { startProgress } from './progress.ts';
-import { rehearse } from './rehearsal.ts';
 import { broken, serialised } from './report.ts';
 import { select } from './selection.ts';
 import { ending } from './table.ts';
@@ -22,8 +22,19 @@ const examples = ['exo', 'ocore'].map((name) =>
 /** How much faster than on AWS waits go by: the minutes of a retry become a second. */
 const compression = 60;
 
+/** Milliseconds in which an endpoint must say that it is one. */
+const answerTime = 5_000;
+
 // The functions run on nodejs24.x; what is here only drives the rehearsal, and its age is no news to its reader.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
+// Without a handler a signal ends this process and leaves the consumers that it started.
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+] as const) {
+  process.once(signal, () => process.exit(128 + number));
+}
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -54,12 +65,17 @@ async function run(options: Options): Promise<number> {
   });
   const selection = select(options, available);
   if (!selection.ok) return refused(selection.message);
+  if (options.json !== null && !writable(options.json)) {
+    return refused(`--json must be followed by a file that can be written; received "${options.json}".`);
+  }
   const seed = options.seed ?? randomInt(2 ** 32);
-  const own = options.endpoint === null ? await startAccount({ compression, seed: String(seed) }) : null;
+  const own = options.endpoint === null ? await ownAccount(seed) : null;
   const client = accountClient(own?.url ?? options.endpoint ?? '');
   const progress = startProgress(process.stderr);
   try {
     await reachable(client, options.endpoint);
+    // Not before everything has been checked: CDK takes longer to load than a bad flag to be refused.
+    const { rehearse } = await import('./rehearsal.ts');
     const report = await rehearse({
       chosen: selection.selected.map(({ deployment, secrets }) => ({ deployment, keys: secrets })),
       seed,
@@ -83,15 +99,33 @@ async function run(options: Options): Promise<number> {
   }
 }
 
+async function ownAccount(seed: number) {
+  const { startAccount } = await import('./endpoint/account.ts');
+  return startAccount({ compression, seed: String(seed) });
+}
+
 /** Another vendor's emulator does not invoke these functions, nor start these consumers: say so at once. */
 async function reachable(client: ReturnType<typeof accountClient>, endpoint: string | null): Promise<void> {
   if (endpoint === null) return;
-  await client.health().catch((cause: unknown) => {
-    throw new Error(
-      `${endpoint} must be a Keyturn endpoint (node --import tsx lib/rehearsal/endpoint/endpoint-main.ts); it gives no answer to /_keyturn/health.`,
-      { cause },
-    );
-  });
+  // An address may also take the question and never answer, or answer 200 to whatever it is asked.
+  const health = await Promise.race([
+    client.health().catch(() => null),
+    sleep(answerTime, null, { ref: false }),
+  ]);
+  if (typeof health?.now === 'number') return;
+  throw new Error(
+    `${endpoint} must be a Keyturn endpoint (node --import tsx lib/rehearsal/endpoint/endpoint-main.ts); it gives no answer to /_keyturn/health.`,
+  );
+}
+
+/** Asked before minutes of work, whose result could not be stored. Makes the file where there is none. */
+function writable(file: string): boolean {
+  try {
+    appendFileSync(file, '');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function read(file: string): Deployment {
@@ -105,7 +139,16 @@ function read(file: string): Deployment {
       cause,
     });
   }
-  return parseDeployment(text, file);
+  const deployment = parseDeployment(text, file);
+  // Both would be refused later too, but after the selection, which would then speak of flags.
+  catalogOf(deployment.platform);
+  if (Object.keys(deployment.secrets).length === 0) {
+    throw new KeyturnError({
+      code: 'DeploymentInvalid',
+      message: `${file}: secrets must name at least one secret; it is empty.`,
+    });
+  }
+  return deployment;
 }
 
 function refused(message: string): number {

@@ -80,6 +80,7 @@ export async function play(
     rowsLeft: null,
     oldValueRefused: completed ? await oldValueRefused(player, before.value, followed) : null,
     gapSeconds: completed && resolved.class.cutover ? rounded(tally.counts(resolved.key).gapSeconds) : null,
+    why: followed.sentence,
   };
   progress.finish(
     line,

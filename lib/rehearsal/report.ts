@@ -32,6 +32,8 @@ export interface ReportSecret {
   readonly oldValueRefused: boolean | null;
   /** Longest time for which a client's current credential did not work. */
   readonly gapSeconds: number | null;
+  /** Why it was refused or stalled, for the last lines of a rehearsal. No member of the file. */
+  readonly why?: string | null;
 }
 
 export interface ReportRule {
@@ -70,8 +72,8 @@ export function broken(report: Report): readonly string[] {
     ...report.secrets
       .filter(({ outcome, expected }) => outcome !== expected)
       .map(
-        ({ platform, secret, scenario, outcome, expected }) =>
-          `${platform} ${secret} (${scenario}) ended ${outcome}; expected was ${expected}.`,
+        ({ platform, secret, scenario, outcome, expected, why = null }) =>
+          `${platform} ${secret} (${scenario}) ended ${outcome}; expected was ${expected}.${why === null ? '' : ` ${why}`}`,
       ),
     ...report.rules
       .filter(({ held }) => !held)

@@ -8,7 +8,7 @@ import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from '../deployment/resolve.ts';
 import type { Behaviour } from './behaviour.ts';
 import { healthPathOf, parseProcessConsumer } from './process-consumer.ts';
-import type { Twin, TwinVariables, TwinWorld } from './twins/twin.ts';
+import type { Twin, TwinSecret, TwinVariables, TwinWorld } from './twins/twin.ts';
 
 /** How the tasks of one consumer run. */
 export interface StagedConsumer {
@@ -53,6 +53,8 @@ export interface Staging {
   freePort(): Promise<number>;
   /** The first value of a secret that no twin knows. */
   firstValue(secret: ResolvedSecret): Promise<TwinVariables>;
+  /** What a person gets for it from its provider the next time. @param round 1 or more */
+  nextValue(secret: ResolvedSecret, round: number): TwinVariables;
 }
 
 /**
@@ -70,13 +72,14 @@ export async function stageDeployment(
   const port = [...ports.values()][0] ?? (await staging.freePort());
   const url = `http://127.0.0.1:${port}`;
   const resolved = resolveDeployment(onLoopback(deployment, keys, url, twin, staging.world));
+  const leftOut = await firstValuesOf(deployment, keys, url, twin, staging);
   const consumers = Object.entries(deployment.consumers).map(([name, consumer]) =>
-    stagedConsumer(name, consumer, deployment, resolved, ports.get(name) ?? 0, twin, staging.world),
+    stagedConsumer(name, consumer, deployment, resolved, ports.get(name) ?? 0, twin, staging.world, leftOut),
   );
   const secrets = await Promise.all(
     resolved.secrets.map(async (secret): Promise<StagedSecret> => {
-      const known = usesTwin(deployment) ? twin?.secrets[secret.key] : undefined;
-      const supplied = known?.supplied ?? null;
+      const known = knownSecret(deployment, secret.key, twin, staging.world);
+      const supplied = known?.supplied ?? (known === undefined ? providerOf(secret, staging) : null);
       return {
         resolved: secret,
         initial: known === undefined ? await staging.firstValue(secret) : known.initial(staging.world),
@@ -95,6 +98,48 @@ export async function stageDeployment(
     ? (twin?.behaviours ?? []).filter(({ secret }) => resolved.secrets.some(({ key }) => key === secret))
     : consumers.map((consumer) => healthBehaviour(consumer, resolved.secrets[0]?.key ?? ''));
   return { resolved, url, consumers, secrets, behaviours };
+}
+
+/**
+ * What the platform's stand-in knows of a secret. Of a team's own application it knows nothing, except where a
+ * provider of the platform issues and probes the value: that provider has its stand-in here too.
+ */
+function knownSecret(
+  deployment: Deployment,
+  key: string,
+  twin: Twin | undefined,
+  world: TwinWorld,
+): TwinSecret | undefined {
+  const secret = twin?.secrets[key];
+  if (secret === undefined || usesTwin(deployment)) return secret;
+  return secret.probeUrl(world) === null ? undefined : secret;
+}
+
+/** An application's own provider: it hands out new keys, and the application alone knows when one is dead. */
+function providerOf(secret: ResolvedSecret, { nextValue }: Staging): TwinSecret['supplied'] {
+  if (!secret.class.supplied) return null;
+  return { supply: (_world, round) => nextValue(secret, round), revoke() {} };
+}
+
+/** Of the secrets that this run leaves out: what each consumer of kind process finds in its environment. */
+async function firstValuesOf(
+  deployment: Deployment,
+  keys: readonly string[],
+  url: string,
+  twin: Twin | undefined,
+  staging: Staging,
+): Promise<ReadonlyMap<string, TwinVariables>> {
+  const all = resolveDeployment(
+    onLoopback(deployment, Object.keys(deployment.secrets), url, twin, staging.world),
+  );
+  const values = new Map<string, TwinVariables>();
+  for (const secret of all.secrets) {
+    if (keys.includes(secret.key)) continue;
+    const known = knownSecret(deployment, secret.key, twin, staging.world);
+    const first = known?.initial(staging.world) ?? (await staging.firstValue(secret));
+    for (const { name } of secret.settings.consumers) values.set(name, { ...values.get(name), ...first });
+  }
+  return values;
 }
 
 /** The same deployment on one machine. */
@@ -150,6 +195,7 @@ function stagedConsumer(
   port: number,
   twin: Twin | undefined,
   world: TwinWorld,
+  leftOut: ReadonlyMap<string, TwinVariables>,
 ): StagedConsumer {
   if (consumer.kind === 'process') {
     const process_ = parseProcessConsumer(name, consumer);
@@ -163,7 +209,8 @@ function stagedConsumer(
       port,
       command: process_.command,
       cwd: process_.cwd ?? process.cwd(),
-      environment: process_.environment,
+      // A secret that this run leaves out is a plain variable, as it was before Keyturn.
+      environment: { ...leftOut.get(name), ...process_.environment },
       secrets: readers.flatMap((secret) =>
         secret.class
           .bind(secret.settings.options)

@@ -25,7 +25,10 @@ const arrows = [
   { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/contract'] },
   { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/contract'] },
   { from: 'lambdas/rotation', to: ['lambdas/rotation', 'lambdas/contract'] },
-  { from: 'lambdas/rollout', to: ['lambdas/rollout', 'lambdas/hooks', 'lambdas/contract'] },
+  {
+    from: 'lambdas/rollout',
+    to: ['lambdas/rollout', 'lambdas/classes', 'lambdas/hooks', 'lambdas/contract'],
+  },
   { from: 'lambdas/adapters', to: ['lambdas'] },
   { from: 'lib', to: ['lib', 'lambdas'] },
   { from: 'bin', to: ['bin', 'lib', 'lambdas'] },
@@ -109,6 +112,9 @@ describe('tables and files', () => {
         'failure-reason',
         'fleet-of',
         'instance-tally',
+        'class-of',
+        'consumers',
+        'publish-phase',
       ]),
     );
     expect(files).toEqual(new Set(Object.keys(stageDefinitions)));

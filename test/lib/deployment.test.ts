@@ -37,12 +37,12 @@ describe('a deployment is refused with the field, the rule and what was received
     [
       'a platform that is not in the catalog',
       { platform: 'exoo' },
-      'platform must be one of exo, ocore; received "exoo".',
+      'platform must be one of crewai, exo, ocore; received "exoo".',
     ],
     [
       'a class that is not in the registry',
       secret({ class: 'opaque' }),
-      'secrets.JWT_SECRET.class must be one of opaque-token, shared-token, signing-key-cutover, instance-token-key, operator-supplied, guarded; received "opaque".',
+      'secrets.JWT_SECRET.class must be one of opaque-token, shared-token, signing-key-cutover, instance-token-key, signing-key-overlap, operator-supplied, guarded; received "opaque".',
     ],
     [
       'a secret that the platform has not, without a class',

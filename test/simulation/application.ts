@@ -13,9 +13,12 @@ const startTime = 20_000;
 interface Task {
   readonly createdAt: number;
   readonly value: string | null;
+  /** Everything that it loaded. */
+  readonly document: Readonly<Record<string, string>>;
 }
 
-export type Judge = (request: HttpRequest, value: string) => boolean;
+/** Whether a task that loaded this answers with a yes. */
+export type Judge = (request: HttpRequest, value: string, document: Task['document']) => boolean;
 
 export class Application {
   #tasks: Task[];
@@ -24,14 +27,14 @@ export class Application {
   #failed = false;
   #asked = 0;
   readonly #clock: WorldClock;
-  readonly #load: () => string | null;
+  readonly #load: () => Pick<Task, 'value' | 'document'>;
   readonly #judge: Judge;
   readonly #canUse: (value: string) => boolean;
 
   /** @param canUse values with which a task becomes healthy. */
   constructor(
     clock: WorldClock,
-    load: () => string | null,
+    load: () => Pick<Task, 'value' | 'document'>,
     judge: Judge,
     canUse: (value: string) => boolean = () => true,
   ) {
@@ -46,6 +49,10 @@ export class Application {
   /** What the running tasks loaded. */
   get values(): readonly (string | null)[] {
     return this.#tasks.map((task) => task.value);
+  }
+
+  get documents(): readonly Task['document'][] {
+    return this.#tasks.map((task) => task.document);
   }
 
   readonly ecs: Ecs = {
@@ -78,15 +85,16 @@ export class Application {
   /** Instances answer in turn. */
   async answer(request: HttpRequest): Promise<HttpResponse> {
     this.#asked += 1;
-    const { value } = this.#tasks[this.#asked % this.#tasks.length] ?? { value: null };
-    return value !== null && this.#judge(request, value)
+    const task = this.#tasks[this.#asked % this.#tasks.length];
+    const { value = null, document = {} } = task ?? {};
+    return value !== null && this.#judge(request, value, document)
       ? { status: 200, body: '{}' }
       : { status: 401, body: '{}' };
   }
 
   #started(): Task[] {
     const createdAt = this.#clock.now();
-    return [0, 1].map(() => ({ createdAt, value: this.#load() }));
+    return [0, 1].map(() => ({ createdAt, ...this.#load() }));
   }
 }
 
@@ -100,3 +108,7 @@ export const jwt: Judge = (request, value) => {
   const [header = '', payload = '', signature = ''] = token.split('.');
   return createHmac('sha256', value).update(`${header}.${payload}`).digest('base64url') === signature;
 };
+
+/** A JWT that any of the keys may have signed: the one that signs, and those accepted beside it. */
+export const jwtOfRing: Judge = (request, value, document) =>
+  [value, ...(document.ACCEPTED ?? '').split(',')].some((key) => key !== '' && jwt(request, key, document));

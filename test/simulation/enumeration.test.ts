@@ -82,7 +82,7 @@ async function broken(setting: Setting, faults: FaultPlan): Promise<string[]> {
 
 /**
  * Which calls are the rotation's and its rollout's; the preflight's come before. `ownWay` is the first call of the
- * part in which this setting differs from the others: the way out of a roll-back, the instances.
+ * part in which this setting differs from the others: the way out of a roll-back, the last phase, the instances.
  */
 async function span(setting: Setting): Promise<{ first: number; last: number; ownWay: number | null }> {
   const world = new World(setting, new Map(), seed, () => {});
@@ -92,7 +92,7 @@ async function span(setting: Setting): Promise<{ first: number; last: number; ow
   await world.clock.advance(3 * day);
   const { trace } = world.gate;
   const ownWay =
-    setting.stubborn === true
+    setting.stubborn === true || setting.tokenLifeSeconds !== undefined
       ? trace.lastIndexOf('DescribeSecret')
       : setting.instances === undefined
         ? null

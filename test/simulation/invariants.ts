@@ -9,6 +9,8 @@ export class Checker {
   #currentId: string | null | undefined;
   #values = new Map<string, string>();
   readonly #known = new Map<string, string>();
+  /** Key -> when a task was last seen to sign with it. */
+  readonly #signedAt = new Map<string, number>();
 
   /** To be called after every effect. */
   readonly check = (world: World, after: string): void => {
@@ -16,6 +18,7 @@ export class Checker {
     this.#currentMovesForward(world, after);
     this.#oneHolderOfEachLabel(world, after);
     this.#valueInUseIsReadable(world, after);
+    this.#tokensLiveOn(world, after);
   };
 
   /** To be called once, when nothing moves any more. */
@@ -57,7 +60,7 @@ export class Checker {
       if (document === null) this.#break(after, 'AWSCURRENT was lost');
       else if (!document.has(world.variable))
         this.#break(after, 'AWSCURRENT reached a version without a value');
-      else if (document.memory?.base !== this.#currentId && !wentBack) {
+      else if (document.memory?.base !== this.#currentId && !wentBack && !this.#isNextPhase(world)) {
         this.#break(
           after,
           `AWSCURRENT moved from ${this.#currentId} to a version made from ${document.memory?.base}`,
@@ -70,6 +73,16 @@ export class Checker {
   #oneHolderOfEachLabel(world: World, after: string): void {
     const labels = world.versions().flatMap((version) => version.labels);
     if (new Set(labels).size !== labels.length) this.#break(after, 'a label is on two versions');
+  }
+
+  /** A phase is published from the phase before it, of the same rotation. */
+  #isNextPhase(world: World): boolean {
+    const order = ['introduced', 'promoted', 'retired'];
+    const memory = world.currentDocument()?.memory ?? null;
+    const left = world.versions().find(({ id }) => id === this.#currentId);
+    const before = left === undefined ? null : documentOf(left).memory;
+    if (memory?.root === undefined || before?.root !== memory.root) return false;
+    return order.indexOf(memory.phase ?? '') === order.indexOf(before.phase ?? '') + 1;
   }
 
   /** What a task runs with can still be read: nothing that may be needed is gone. */
@@ -86,12 +99,30 @@ export class Checker {
     }
   }
 
+  /**
+   * With overlapping keys nobody is logged out: whatever key a task signs with now, or has signed with within
+   * the life of a token, every task accepts.
+   */
+  #tokensLiveOn(world: World, after: string): void {
+    const life = world.tokenLifeSeconds;
+    if (life === null || world.edits.length > 0) return;
+    const now = world.clock.now();
+    for (const { TOKEN = '' } of world.application.documents) this.#signedAt.set(TOKEN, now);
+    for (const [key, at] of this.#signedAt) {
+      if (now - at > life * 1000) continue;
+      for (const { TOKEN, ACCEPTED = '' } of world.application.documents) {
+        if (TOKEN !== key && !ACCEPTED.split(',').includes(key))
+          this.#break(after, 'a token died before its time');
+      }
+    }
+  }
+
   /** Completed, refused for want of a person's word, or ended by a person's edit; never left half done. */
   #everyRotationEnded(world: World): void {
     for (const run of world.secrets.runs) {
       if (run.status === 'succeeded') continue;
-      // A roll-back moves AWSCURRENT too, under a rotation that began from the version it gives up.
-      if (run.status === 'abandoned' && (world.edits.length > 0 || world.stubborn)) continue;
+      // A roll-back or a phase moves AWSCURRENT too: a rotation that begins in that very moment is abandoned.
+      if (run.status === 'abandoned' && world.movesLater) continue;
       const outcome = run.attempts.at(-1)?.steps.at(-1)?.outcome;
       const refused =
         typeof outcome === 'object' && ['ConsentMissing', 'SupplyMissing'].includes(outcome?.errorType ?? '');
@@ -107,7 +138,7 @@ export class Checker {
       const rollouts = world.rollouts.filter((rollout) => rollout.versionId === run.token);
       if (rollouts.length !== 1) this.#break('the end', `${run.token} has ${rollouts.length} rollouts`);
       const end = rollouts[0]?.end ?? 'open';
-      const replaced = world.currentId() !== run.token;
+      const replaced = world.currentDocument()?.memory?.root !== run.token && world.currentId() !== run.token;
       // This application can use no value but the first: not a later one, and not one that a person types.
       const wentBack = world.stubborn && (end === 'rolled-back' || world.edits.length > 0);
       if (end !== 'completed' && !wentBack && !(replaced && end === 'superseded')) {
@@ -118,7 +149,8 @@ export class Checker {
 
   /** Where the current version's rollout completed, no task accepts anything but its value. */
   #oldValuesAreDead(world: World): void {
-    const rollout = world.rollouts.find(({ versionId }) => versionId === world.currentId());
+    const rooted = world.currentDocument()?.memory?.root ?? world.currentId();
+    const rollout = world.rollouts.find(({ versionId }) => versionId === rooted);
     if (rollout?.end !== 'completed') return;
     const current = world.currentDocument()?.value(world.variable).reveal();
     for (const value of world.application.values) {
@@ -150,7 +182,8 @@ export class Checker {
   /** One version a rotation, an edit or a supply; none that nobody asked for. */
   #noStrayVersion(world: World): void {
     const rotations = world.secrets.runs.filter((run) => run.kind === 'rotation').length;
-    const most = 1 + rotations + world.edits.length + world.supplies;
+    const phases = world.tokenLifeSeconds === null ? 1 : 3;
+    const most = 1 + rotations * phases + world.edits.length + world.supplies;
     if (world.versions().length > most)
       this.#break('the end', `${world.versions().length} versions, at most ${most} were asked for`);
   }

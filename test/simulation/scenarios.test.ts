@@ -114,6 +114,46 @@ describe('rotations one after another', () => {
   });
 });
 
+describe('overlapping keys', () => {
+  test('introduce, promote, hold, retire: nobody is logged out, and the old key dies at the end', async () => {
+    const { world, checker } = await started(settingOf('signing-key-overlap'));
+    const before = world.currentDocument()?.value('TOKEN').reveal();
+    await world.rotate();
+    await world.clock.advance(60_000);
+    // Two minutes in: the new key is accepted everywhere, and the old one still signs or has just been replaced.
+    await world.clock.advance(hour);
+    expect(world.rollouts.map(({ end }) => end)).toEqual([null]);
+    expect(world.currentDocument()?.memory?.phase).toBe('promoted');
+    expect(world.currentDocument()?.value('ACCEPTED').reveal()).toBe(before);
+    await world.clock.advance(2 * hour);
+    checker.atEnd(world);
+    expect(checker.broken).toEqual([]);
+    expect(world.rollouts.map(({ end }) => end)).toEqual(['completed']);
+    expect(world.currentDocument()?.memory?.phase).toBe('retired');
+    expect(world.currentDocument()?.value('ACCEPTED').reveal()).toBe('');
+    expect(world.rollouts[0]?.transitions).toBeLessThan(20);
+  });
+
+  test('without introduce tokens die before their time: what that phase is for', async () => {
+    const cutover = { ...settingOf('signing-key-cutover'), tokenLifeSeconds: 7_200 };
+    const { world, checker } = await started(cutover);
+    await world.rotate();
+    await world.clock.advance(hour);
+    expect(checker.broken.join()).toContain('a token died before its time');
+  });
+
+  test('a rotation during the hold keeps every key whose tokens live', async () => {
+    const { world, checker } = await started(settingOf('signing-key-overlap'));
+    await world.rotate();
+    await world.clock.advance(hour);
+    await world.rotate();
+    await world.clock.advance(6 * hour);
+    checker.atEnd(world);
+    expect(checker.broken).toEqual([]);
+    expect(world.rollouts.map(({ end }) => end)).toEqual(['superseded', 'completed']);
+  });
+});
+
 describe('finish', () => {
   /** A pending version of this token, as createSecret left it. */
   async function pendingAfterCreate(world: World): Promise<string> {

@@ -67,6 +67,22 @@ export function secretsPort(service: SecretsManager, caller: Caller, gate: Gate,
         ...(from === null ? {} : { RemoveFromVersionId: from }),
       });
     },
+    async writeLabelled(secretId, token, label, value) {
+      await call('PutSecretValue', {
+        SecretId: secretId,
+        ClientRequestToken: token,
+        SecretString: value.reveal(),
+        VersionStages: [label],
+      });
+    },
+    async moveLabel(secretId, label, to, from) {
+      await call('UpdateSecretVersionStage', {
+        SecretId: secretId,
+        VersionStage: label,
+        MoveToVersionId: to,
+        ...(from === null ? {} : { RemoveFromVersionId: from }),
+      });
+    },
     async removePending(secretId, from) {
       await call('UpdateSecretVersionStage', {
         SecretId: secretId,

@@ -5,7 +5,8 @@ import { secretClass as opaqueToken } from '../../lambdas/classes/opaque-token.t
 import { secretClass as operatorSupplied } from '../../lambdas/classes/operator-supplied.ts';
 import { secretClass as sharedToken } from '../../lambdas/classes/shared-token.ts';
 import { secretClass as signingKeyCutover } from '../../lambdas/classes/signing-key-cutover.ts';
-import { bearer, jwt } from './application.ts';
+import { secretClass as signingKeyOverlap } from '../../lambdas/classes/signing-key-overlap.ts';
+import { bearer, jwt, jwtOfRing } from './application.ts';
 import { members } from './fleet.ts';
 import type { Setting } from './world.ts';
 
@@ -40,6 +41,15 @@ export const settings: readonly Setting[] = [
     probe: jwtProbe,
     judge: jwt,
     initial,
+  },
+  {
+    secretClass: signingKeyOverlap,
+    variable: 'TOKEN',
+    options: { variable: 'TOKEN', accepted: 'ACCEPTED', format, tokenLifeSeconds: 7_200 },
+    probe: jwtProbe,
+    judge: jwtOfRing,
+    initial,
+    tokenLifeSeconds: 7_200,
   },
   {
     secretClass: guarded,

@@ -63,6 +63,8 @@ export interface Setting {
   readonly judge: Judge;
   /** True: the application cannot start with any value but the first. */
   readonly stubborn?: boolean;
+  /** For keys that overlap: how long a token lives that a task signs. No token may die before its time. */
+  readonly tokenLifeSeconds?: number;
   /** The members of the first document; null: the secret starts empty. */
   readonly initial: Readonly<Record<string, string>> | null;
 }
@@ -120,7 +122,7 @@ export class World {
     });
     this.application = new Application(
       this.clock,
-      () => this.currentDocument()?.value(setting.variable).reveal() ?? null,
+      () => loaded(this.currentDocument(), setting.variable),
       setting.judge,
       (value) => setting.stubborn !== true || value === setting.initial?.[setting.variable],
     );
@@ -238,6 +240,15 @@ export class World {
   currentDocument(): SecretDocument | null {
     const current = this.versions().find((version) => version.labels.includes('AWSCURRENT'));
     return current === undefined ? null : documentOf(current);
+  }
+
+  get tokenLifeSeconds(): number | null {
+    return this.#setting.tokenLifeSeconds ?? null;
+  }
+
+  /** Whether anything but a rotation may move AWSCURRENT in this world. */
+  get movesLater(): boolean {
+    return this.edits.length > 0 || this.stubborn || this.tokenLifeSeconds !== null;
   }
 
   get stubborn(): boolean {
@@ -374,6 +385,12 @@ export class World {
         each === undefined
           ? await this.#stage(id, state, rollout)
           : { ok: true as const, state: await this.#map(id, each, state as RolloutState, rollout) };
+      const { waitAfter } = stages[id] as StageDescription;
+      if (result.ok && waitAfter !== undefined) {
+        rollout.transitions += 1;
+        const held = ((result.state as RolloutState)[waitAfter] ?? 0) * 1000;
+        await new Promise<void>((resolve) => this.clock.after(held, resolve));
+      }
       if (!result.ok) {
         if (result.error.name === supersededError) return { is: 'superseded' };
         const failure = {
@@ -517,4 +534,11 @@ export function documentOf(version: VersionSnapshot): SecretDocument {
   const { value } = version;
   if (value?.kind !== 'string') return emptyDocument();
   return parseDocument(new Sensitive(value.text), 'a stored value');
+}
+
+/** What a task of the application takes from a document when it starts. */
+function loaded(document: SecretDocument | null, variable: string) {
+  const names = document?.names() ?? [];
+  const members = Object.fromEntries(names.map((name) => [name, document?.value(name).reveal() ?? '']));
+  return { value: members[variable] ?? null, document: members };
 }

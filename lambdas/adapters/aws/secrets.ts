@@ -76,6 +76,32 @@ export function secretsManager(client: SecretsManagerClient): Secrets {
       );
     },
 
+    async writeLabelled(secretId, token, label, value) {
+      await call('PutSecretValue', () =>
+        client.send(
+          new PutSecretValueCommand({
+            SecretId: secretId,
+            ClientRequestToken: token,
+            SecretString: value.reveal(),
+            VersionStages: [label],
+          }),
+        ),
+      );
+    },
+
+    async moveLabel(secretId, label, to, from) {
+      await call('UpdateSecretVersionStage', () =>
+        client.send(
+          new UpdateSecretVersionStageCommand({
+            SecretId: secretId,
+            VersionStage: label,
+            MoveToVersionId: to,
+            ...(from === null ? {} : { RemoveFromVersionId: from }),
+          }),
+        ),
+      );
+    },
+
     async removePending(secretId, from) {
       await call('UpdateSecretVersionStage', () =>
         client.send(

@@ -94,6 +94,26 @@ const samples: Readonly<Record<string, Sample>> = {
       },
     ],
   },
+  'signing-key-overlap': {
+    options: { variable: 'KEY', accepted: 'KEYS_ACCEPTED', format, tokenLifeSeconds: 86_400 },
+    byHand: { KEY: 'a-key-of-more-than-thirty-two-characters' },
+    bad: [
+      {
+        document: { KEY: 'too short' },
+        sentence: 'The value of KEY must have at least 32 characters; it has 9.',
+      },
+      {
+        document: { KEY: 'k'.repeat(40), KEYS_ACCEPTED: 'k'.repeat(40) },
+        sentence: 'The keys of KEYS_ACCEPTED must be others than KEY; one is the same.',
+      },
+    ],
+    wrong: [
+      {
+        options: { variable: 'KEY', accepted: 'KEY', format, tokenLifeSeconds: 60 },
+        sentence: 'options.accepted must be another variable than KEY.',
+      },
+    ],
+  },
   'instance-token-key': {
     options: { variable: 'KEY', format: { encoding: 'alphanumeric', length: 64 } },
     byHand: { KEY: 'a-key-of-more-than-thirty-two-characters' },
@@ -176,12 +196,15 @@ describe.each(Object.entries(samples))('%s', (id, sample) => {
   test('create changes the variables that the class names, all of them and no other', async () => {
     const changes = await bound.create({ current: byHand, supplied, random });
     expect(new Set(changes.keys())).toEqual(new Set(bound.variables()));
-    for (const [name, value] of changes) expect(value).not.toBe(sample.byHand[name]);
+    // With phases the first version only introduces the new value beside the old one.
+    if (bound.phases === null)
+      for (const [name, value] of changes) expect(value).not.toBe(sample.byHand[name]);
+    else expect([...changes.values()].join()).not.toBe(Object.values(sample.byHand).join());
   });
 
   test('two values are never the same, unless a person supplies them', async () => {
     const [one, other] = await Promise.all([created(byHand), created(byHand)]);
-    const [variable] = bound.variables();
+    const variable = bound.variables().at(-1) ?? '';
     expect(one.value(variable).reveal() === other.value(variable).reveal()).toBe(definition.supplied);
   });
 

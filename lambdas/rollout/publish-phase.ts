@@ -1,0 +1,94 @@
+import { type Memory, parseDocument, type SecretDocument, type Variables } from '../contract/document.ts';
+import { KeyturnError } from '../contract/errors.ts';
+import { beforeLabel, phaseLabel } from '../contract/marks.ts';
+import type { SecretDescription } from '../contract/ports.ts';
+import type { RolloutState } from '../contract/rollout-state.ts';
+import type { StageContext } from '../contract/stage.ts';
+import { derivedToken } from '../contract/tokens.ts';
+import { demandCurrent, demandNoRotation } from './still-current.ts';
+
+const order = ['introduced', 'promoted', 'retired'] as const;
+export type Phase = (typeof order)[number];
+
+/** What publishing a phase needs beyond reading: its stages declare these. */
+export const publishingActions = [
+  'secretsmanager:DescribeSecret',
+  'secretsmanager:GetSecretValue',
+  'secretsmanager:PutSecretValue',
+  'secretsmanager:UpdateSecretVersionStage',
+] as const;
+
+/**
+ * Publishes a phase of an overlap as a version of its own.
+ *
+ * The version is written under a label of ours first and then made current by a move from the version that
+ * this rollout knows: PutSecretValue alone would take AWSCURRENT from whatever a person typed in between.
+ * May run twice, and after a later phase: what is published already is left as it is.
+ *
+ * @param change the members of the document that change; a pure function of it.
+ */
+export async function publishPhase(
+  phase: Phase,
+  state: RolloutState,
+  change: (document: SecretDocument) => Variables,
+  { ports }: StageContext,
+): Promise<RolloutState> {
+  const { secrets, clock } = ports;
+  const description = await secrets.describe(state.secretId);
+  const labels = description.labels.get(state.versionId) ?? [];
+  const root = await rootOf(state, ports.secrets);
+  const token = derivedToken(root.memory.root ?? state.versionId, phase);
+  const published = description.labels.get(token)?.includes('AWSCURRENT') ?? false;
+  if (!published) {
+    if (order.indexOf(root.memory.phase ?? 'introduced') >= order.indexOf(phase)) return state;
+    demandCurrent(labels, state);
+    demandNoRotation(description);
+    const next = root.document.with(change(root.document), { ...root.memory, phase });
+    await secrets.writeLabelled(state.secretId, token, phaseLabel, next.serialise());
+    await pin(state, description, ports.secrets);
+    await moveOnce(state, token, ports.secrets);
+  }
+  return {
+    ...state,
+    versionId: token,
+    lastProvenVersionId: state.versionId,
+    publishedAt: clock.now().toISOString(),
+  };
+}
+
+type Secrets = StageContext['ports']['secrets'];
+
+async function rootOf(
+  state: RolloutState,
+  secrets: Secrets,
+): Promise<{ document: SecretDocument; memory: Memory }> {
+  const version = await secrets.read(state.secretId, state.versionId);
+  const document = parseDocument(version.value, `The value of version ${state.versionId}`);
+  const { memory } = document;
+  if (memory?.root !== undefined) return { document, memory };
+  throw new KeyturnError({
+    code: 'DocumentInvalid',
+    message: `The version ${state.versionId} must be one that a rotation with phases made; it is not.`,
+    hint: 'Somebody edited the value; rotate the secret again.',
+  });
+}
+
+/** Keeps the version from before the overlap: its value may still be needed, and AWSPREVIOUS moves on. */
+async function pin(state: RolloutState, { labels }: SecretDescription, secrets: Secrets): Promise<void> {
+  const { previousVersionId } = state;
+  if (previousVersionId === null || labels.get(previousVersionId)?.includes(beforeLabel)) return;
+  const holder = [...labels].find(([, held]) => held.includes(beforeLabel))?.[0] ?? null;
+  await secrets.moveLabel(state.secretId, beforeLabel, previousVersionId, holder);
+}
+
+/** A move whose answer was lost looks like a refusal when it is tried again: what is current decides. */
+async function moveOnce(state: RolloutState, token: string, secrets: Secrets): Promise<void> {
+  try {
+    await secrets.moveCurrent(state.secretId, token, state.versionId);
+  } catch (caught) {
+    const { labels } = await secrets.describe(state.secretId);
+    if (labels.get(token)?.includes('AWSCURRENT')) return;
+    demandCurrent(labels.get(state.versionId) ?? [], state);
+    throw caught;
+  }
+}

@@ -1,0 +1,114 @@
+/** The numbers as tables. Times appear only as ratios: another machine has others. */
+import type { Bundles, Start } from './bundles.ts';
+import { type CallRow, templates } from './calls.ts';
+import type { RateRow } from './rates.ts';
+import { targets } from './targets.ts';
+
+export function printCalls(rows: readonly CallRow[]): string {
+  const theirs = (name: string) => rows.find((row) => row.name === name)?.warm.calls ?? Number.NaN;
+  const generic = theirs(templates.generic);
+  const postgresql = theirs(templates.postgresql);
+  const against = (calls: number, other: number) => `${(other / calls).toFixed(2)}x`;
+  return [
+    'Secrets Manager calls per rotation, all counted by the same local Secrets Manager',
+    `(targets: at most ${targets.warmCalls} warm, ${targets.freshCalls} where finish meets a fresh container, ${targets.writes} of them writes;`,
+    ' the templates’ sequences: aws-samples/aws-secrets-manager-rotation-lambdas, replayed by test/bench/aws-templates.ts;',
+    ' the four steps only: the stages of our rollout make calls of their own, and the templates have no rollout)',
+    '',
+    ...aligned(
+      ['', 'warm', 'fresh', 'writes', `generic/this`, `PostgreSQL/this`],
+      rows.map(({ name, warm, fresh }) => [
+        name,
+        String(warm.calls),
+        String(fresh.calls),
+        String(warm.writes),
+        against(warm.calls, generic),
+        against(warm.calls, postgresql),
+      ]),
+    ),
+    '',
+    ...aligned(
+      ['', 'create', 'set', 'test', 'finish'],
+      rows.map(({ name, warm: { steps } }) => [
+        name,
+        ...['create', 'set', 'test', 'finish'].map((step) => sequence(steps[step] ?? [])),
+      ]),
+      'left',
+    ),
+  ].join('\n');
+}
+
+export function printBundles({ bare, runs, rows }: Bundles): string {
+  const ratio = (start: Start | null, other: Start) =>
+    start === null ? '-' : `${(start.milliseconds / other.milliseconds).toFixed(2)}x`;
+  const cpu = (start: Start | null, other: Start) =>
+    start === null ? '-' : `${(start.cpuMilliseconds / other.cpuMilliseconds).toFixed(2)}x`;
+  return [
+    `Bundle per function (target: at most ${targets.kilobytes} KB minified), and from the start of a node process`,
+    `until it is imported, as a ratio (medians of ${runs} fresh processes each, interleaved; in brackets CPU time)`,
+    '',
+    ...aligned(
+      ['', 'KB', 'gzip', 'start/bare node', 'start/SDK unbundled', 'what dominates it'],
+      rows.map(({ name, kilobytes, gzipKilobytes, heaviest, start, startUnbundled }) => [
+        name,
+        kilobytes.toFixed(0),
+        gzipKilobytes.toFixed(0),
+        `${ratio(start, bare)} (${cpu(start, bare)})`,
+        startUnbundled === null ? '-' : `${ratio(start, startUnbundled)} (${cpu(start, startUnbundled)})`,
+        heaviest.map((one) => `${one.package} ${Math.round(one.share * 100)} %`).join(', '),
+      ]),
+    ),
+  ].join('\n');
+}
+
+export function printRates(rows: readonly RateRow[]): string {
+  const share = (rate: number, of: number) => `${((rate / of) * 100).toFixed(0)} %`;
+  return [
+    'Calls a second of the local Secrets Manager (GetSecretValue through the unmodified SDK), as a share of what a',
+    'bare node:http echo server gives the same number of clients',
+    '',
+    ...aligned(
+      ['connections', 'of echo through the SDK', 'of echo through node:http', 'calls/s here'],
+      rows.map(({ connections, endpoint, echo, bareEcho }) => [
+        String(connections),
+        share(endpoint, echo),
+        share(endpoint, bareEcho),
+        endpoint.toFixed(0),
+      ]),
+    ),
+  ].join('\n');
+}
+
+/** `DescribeSecret, GetSecretValue, GetSecretValue` in few characters. */
+function sequence(operations: readonly string[]): string {
+  const short = operations.map((operation) =>
+    operation
+      .replace('UpdateSecretVersionStage', 'Move')
+      .replace(/Secret(Value)?$/, '')
+      .replace(/^GetRandomPassword$/, 'Random'),
+  );
+  return short.length === 0 ? '-' : short.join(' ');
+}
+
+/** Columns as wide as their widest cell: the first and texts to the left, numbers to the right. */
+function aligned(
+  heading: readonly string[],
+  rows: readonly (readonly string[])[],
+  align: 'left' | 'right' = 'right',
+): string[] {
+  const all = [heading, ...rows];
+  const widths = heading.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  // A text in the last column begins where its heading does.
+  const textLast = rows.some((row) => /[a-z]{2}/.test(row.at(-1) ?? ''));
+  return all.map((row) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        const last = column === row.length - 1;
+        if (column === 0 || align === 'left') return last ? cell : cell.padEnd(width);
+        return last && textLast ? cell : cell.padStart(width);
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+}

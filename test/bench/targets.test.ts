@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import { heaviestOf } from './bundles.ts';
+import { median } from './median.ts';
+import { missed } from './targets.ts';
+
+const counted = (calls: number, writes = 2) => ({ calls, writes, steps: {} });
+const ours = { name: 'opaque-token', whose: 'keyturn', warm: counted(8), fresh: counted(9) } as const;
+const generic = {
+  name: 'AWS generic template',
+  whose: 'aws',
+  warm: counted(10),
+  fresh: counted(10),
+} as const;
+const bundle = { name: 'start', kilobytes: 400 };
+
+describe('the targets', () => {
+  test('numbers at the bars meet them', () => {
+    expect(missed([generic, ours], [bundle])).toEqual([]);
+  });
+
+  test.each([
+    [
+      'a ninth call on a warm function',
+      [{ ...ours, warm: counted(9) }],
+      [bundle],
+      'opaque-token: a rotation may make at most 8 calls on a warm function; counted were 9.',
+    ],
+    [
+      'a tenth call where finish meets a fresh container',
+      [{ ...ours, fresh: counted(10) }],
+      [bundle],
+      'opaque-token: a rotation may make at most 9 calls where finish meets a fresh container; counted were 10.',
+    ],
+    [
+      'a third write',
+      [{ ...ours, fresh: counted(9, 3) }],
+      [bundle],
+      'opaque-token: a rotation must make 2 writes; counted were 2 and 3.',
+    ],
+    [
+      'a write too few: nothing was moved',
+      [{ ...ours, warm: counted(7, 1) }],
+      [bundle],
+      'opaque-token: a rotation must make 2 writes; counted were 1 and 2.',
+    ],
+    [
+      'a bundle a little too large',
+      [ours],
+      [{ ...bundle, kilobytes: 400.6 }],
+      'start: a bundle may have at most 400 KB; it has 401.',
+    ],
+    [
+      'a template that was replayed wrongly',
+      [ours, { ...generic, warm: counted(11) }],
+      [bundle],
+      'AWS generic template: must make 10 calls, or the comparison is not one; counted were 11.',
+    ],
+    ['nothing counted', [generic], [bundle], 'No rotation of ours was counted.'],
+    ['nothing weighed', [ours], [], 'No bundle was weighed.'],
+  ])('%s misses one', (_case, calls, bundles, sentence) => {
+    expect(missed(calls, bundles)).toEqual([sentence]);
+  });
+});
+
+test('the packages of a bundle are named by their innermost folder, the heaviest first', () => {
+  const inputs = {
+    'lambdas/rotation/create.ts': { bytesInOutput: 10 },
+    '../main/node_modules/zod/mini/index.js': { bytesInOutput: 20 },
+    'node_modules/@smithy/core/dist-es/a.js': { bytesInOutput: 30 },
+    'node_modules/@aws-sdk/x/node_modules/@smithy/core/dist-es/b.js': { bytesInOutput: 25 },
+    'node_modules/tslib/tslib.es6.mjs': { bytesInOutput: 15 },
+  };
+  expect(heaviestOf(inputs)).toEqual([
+    { package: '@smithy/core', share: 0.55 },
+    { package: 'zod', share: 0.2 },
+    { package: 'tslib', share: 0.15 },
+  ]);
+});
+
+test.each([
+  [[3, 1, 2], 2],
+  [[4, 1, 3, 2], 2.5],
+  [[7], 7],
+  [[10, 9, 100], 10],
+])('the median of %j is %d', (values, expected) => {
+  expect(median(values)).toBe(expected);
+});

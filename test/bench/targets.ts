@@ -1,0 +1,62 @@
+/** The bars of the design, and what stands below them. */
+import type { BundleRow } from './bundles.ts';
+import { type CallRow, templates } from './calls.ts';
+
+export const targets = {
+  /** Secrets Manager calls of a rotation on a warm function, at most. */
+  warmCalls: 8,
+  /** The same where finish runs in a container of its own and reads again what it tests again. */
+  freshCalls: 9,
+  /** Of these, writes: exactly. */
+  writes: 2,
+  /** Minified kilobytes of a function's bundle, at most. */
+  kilobytes: 400,
+} as const;
+
+/** What AWS's templates are known to make (performance.md, section 2): another number means that the bench is wrong. */
+const knownCalls: ReadonlyMap<string, number> = new Map([
+  [templates.generic, 10],
+  [templates.postgresql, 14],
+]);
+
+/** One sentence for each target that was missed; none: all were met. */
+export function missed(
+  calls: readonly Pick<CallRow, 'name' | 'whose' | 'warm' | 'fresh'>[],
+  bundles: readonly Pick<BundleRow, 'name' | 'kilobytes'>[],
+): readonly string[] {
+  const ours = calls.filter(({ whose }) => whose === 'keyturn');
+  return [
+    ...calls
+      .filter(({ name, whose, warm }) => whose === 'aws' && warm.calls !== knownCalls.get(name))
+      .map(
+        ({ name, warm }) =>
+          `${name}: must make ${knownCalls.get(name) ?? 'a known number of'} calls, or the comparison is not one; counted were ${warm.calls}.`,
+      ),
+    ...ours
+      .filter(({ warm }) => warm.calls > targets.warmCalls)
+      .map(
+        ({ name, warm }) =>
+          `${name}: a rotation may make at most ${targets.warmCalls} calls on a warm function; counted were ${warm.calls}.`,
+      ),
+    ...ours
+      .filter(({ fresh }) => fresh.calls > targets.freshCalls)
+      .map(
+        ({ name, fresh }) =>
+          `${name}: a rotation may make at most ${targets.freshCalls} calls where finish meets a fresh container; counted were ${fresh.calls}.`,
+      ),
+    ...ours
+      .filter(({ warm, fresh }) => warm.writes !== targets.writes || fresh.writes !== targets.writes)
+      .map(
+        ({ name, warm, fresh }) =>
+          `${name}: a rotation must make ${targets.writes} writes; counted were ${warm.writes} and ${fresh.writes}.`,
+      ),
+    ...bundles
+      .filter(({ kilobytes }) => kilobytes > targets.kilobytes)
+      .map(
+        ({ name, kilobytes }) =>
+          `${name}: a bundle may have at most ${targets.kilobytes} KB; it has ${kilobytes.toFixed(0)}.`,
+      ),
+    ...(ours.length === 0 ? ['No rotation of ours was counted.'] : []),
+    ...(bundles.length === 0 ? ['No bundle was weighed.'] : []),
+  ];
+}
