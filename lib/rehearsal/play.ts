@@ -34,7 +34,7 @@ export interface Player {
 
 /** @param begun a token of a rotation that began by itself, when a schedule did it. */
 export async function play(
-  scenario: Pick<Scenario, 'id' | 'expected' | 'begin' | 'clear' | 'onProgress'>,
+  scenario: Pick<Scenario, 'id' | 'expected' | 'begin' | 'clear' | 'onProgress' | 'verify'>,
   player: Player,
 ): Promise<Played> {
   const { stage, traffic, progress } = player;
@@ -59,7 +59,10 @@ export async function play(
   traffic.endCutover(resolved.key);
   await tally.close();
 
-  const outcome: ReportOutcome = followed.end === 'superseded' ? 'completed' : followed.end;
+  const objection = (await scenario.verify?.(stage)) ?? null;
+  const ended: ReportOutcome = followed.end === 'superseded' ? 'completed' : followed.end;
+  // What must hold beside the outcome is part of it.
+  const outcome: ReportOutcome = objection === null ? ended : 'stalled';
   const calls = await callsOf(stage);
   const completed = outcome === 'completed';
   const untouched = outcome === 'refused' ? await isUntouched(stage, begun.versionId) : null;
@@ -80,7 +83,7 @@ export async function play(
     rowsLeft: null,
     oldValueRefused: completed ? await oldValueRefused(player, before.value, followed) : null,
     gapSeconds: completed && resolved.class.cutover ? rounded(tally.counts(resolved.key).gapSeconds) : null,
-    why: followed.sentence,
+    why: objection ?? followed.sentence,
   };
   progress.finish(
     line,
@@ -89,7 +92,7 @@ export async function play(
   );
   return {
     row,
-    sentence: followed.sentence,
+    sentence: objection ?? followed.sentence,
     failures: tally.failures(),
     refusedInCutover: counts.refused,
     currentAccepted: await currentAccepted(player),

@@ -120,7 +120,8 @@ async function playAll({ stages, traffic }: Running, progress: Progress): Promis
   const played: Played[] = [];
   for (const stage of stages) {
     for (const scenario of scenarios) {
-      if (!scenario.fits(stage.secret) || (scenario.once && done.has(scenario))) continue;
+      const others = stage.others.map(({ secret }) => secret);
+      if (!scenario.fits(stage.secret, others) || (scenario.once && done.has(scenario))) continue;
       done.add(scenario);
       const one = await play(scenario, { stage, traffic, progress, ports: { http, clock } });
       played.push(one);
@@ -143,7 +144,13 @@ async function start(
     const secretId = nameOfSecret(secret);
     if (!secret.imported) await person.edit(secretId, documentOf(secret.initial));
     const [nextRound, nextConsent] = [counter(), counter()];
-    stages.push({ client, operator: person, deployment, secret, secretId, nextRound, nextConsent });
+    const own = { client, operator: person, deployment, secret, secretId, nextRound, nextConsent };
+    stages.push({
+      ...own,
+      get others() {
+        return stages.filter((other) => other.secretId !== secretId);
+      },
+    });
   }
   progress.note(`Starting ${deployment.resolved.title}, with traffic on it.`);
   for (const consumer of deployment.consumers) {

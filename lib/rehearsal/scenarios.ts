@@ -18,6 +18,8 @@ export interface Stage {
   readonly deployment: StagedDeployment;
   readonly secret: StagedSecret;
   readonly secretId: string;
+  /** The platform's other secrets. */
+  readonly others: readonly Stage[];
   /** Number of the next value that a person supplies for this secret. */
   nextRound(): number;
   /** Number of the next consent to a rotation of this secret. */
@@ -29,11 +31,13 @@ export interface Scenario {
   readonly expected: ReportOutcome;
   /** Once a platform: on the first secret that it fits; else on every secret that it fits. */
   readonly once: boolean;
-  fits(secret: StagedSecret): boolean;
+  fits(secret: StagedSecret, others: readonly StagedSecret[]): boolean;
   /** Begins the rotation. @returns its token. */
   begin(stage: Stage): Promise<string>;
   /** Hears which step or stage runs now: a world that changes on the way. */
   onProgress?(stage: Stage, what: string): Promise<void>;
+  /** What must hold at the end beside the outcome. @returns the sentence of what did not, or null. */
+  verify?(stage: Stage): Promise<string | null>;
   /** What a person does afterwards to leave the secret as it was. */
   readonly clear: ((stage: Stage) => Promise<void>) | null;
 }
@@ -96,6 +100,34 @@ export const scenarios: readonly Scenario[] = [
       await closed(stage, first);
       await consentIfAsked(stage);
       return stage.operator.rotate(stage.secretId);
+    },
+    clear: null,
+  },
+  {
+    // Two secrets of one consumer that finish together: one restart serves both.
+    id: 'two together',
+    expected: 'completed',
+    once: true,
+    fits: (secret, others) => generated(secret) && others.some((other) => sharesConsumers(secret, other)),
+    async begin(stage) {
+      const other = companionOf(stage);
+      await consentIfAsked(stage);
+      await consentIfAsked(other);
+      const [token] = await Promise.all([
+        stage.operator.rotate(stage.secretId),
+        other.operator.rotate(other.secretId),
+      ]);
+      return token;
+    },
+    async verify(stage) {
+      await rolloutsOver(stage);
+      const restarts = (await stage.client.calls())
+        .filter(({ service, operation }) => service === 'ecs' && operation === 'UpdateService')
+        .reduce((sum, { count }) => sum + count, 0);
+      const consumers = stage.secret.resolved.settings.consumers.length;
+      return restarts === consumers
+        ? null
+        : `${restarts} restarts for ${consumers} consumers of two secrets.`;
     },
     clear: null,
   },
@@ -190,4 +222,24 @@ async function closed({ client }: Stage, token: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error(`The rotation ${token} was not closed in time.`);
+}
+
+/** A secret that ends no session and has the same consumers: what is rotated beside another one. */
+function sharesConsumers(secret: StagedSecret, other: StagedSecret): boolean {
+  const names = ({ resolved }: StagedSecret) => resolved.settings.consumers.map(({ name }) => name).join();
+  return generated(other) && !other.resolved.class.cutover && names(secret) === names(other);
+}
+
+function companionOf({ secret, others }: Stage): Stage {
+  const found = others.find((other) => sharesConsumers(secret, other.secret));
+  if (found === undefined) throw new Error(`${secret.resolved.key} has no companion.`);
+  return found;
+}
+
+/** Waits until no rollout runs: the companion's may take a little longer than the one that was followed. */
+async function rolloutsOver({ client }: Stage): Promise<void> {
+  for (let tries = 0; tries < 500; tries += 1) {
+    if ((await client.executions()).every(({ status }) => status !== 'RUNNING')) return;
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
 }
