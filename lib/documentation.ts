@@ -1,6 +1,8 @@
 /** The parts of the README that are made from the tables, so that they cannot say anything else. */
 import { catalogOf, platformIds } from '../lambdas/catalog/platforms.ts';
 import { classIds, classOf } from '../lambdas/classes/registry.ts';
+import { type EventDescription, eventTypes } from '../lambdas/contract/events.ts';
+import { type MetricDescription, metrics } from '../lambdas/contract/metrics.ts';
 import { type Plan, plans, type StageDescription, stages } from '../lambdas/contract/plan.ts';
 
 const admissions = {
@@ -14,6 +16,8 @@ export const generated: ReadonlyMap<string, () => string> = new Map([
   ['classes', classTable],
   ['plans', planTable],
   ['platforms', platformTable],
+  ['events', eventTable],
+  ['metrics', metricTable],
 ]);
 
 /** The README with every generated part made anew. @throws Error when a marker is missing. */
@@ -50,6 +54,33 @@ function planTable(): string {
     ...Object.entries(described).map(([id, { does }]) => [`\`${id}\``, does]),
   ]);
   return `${lines.join('\n')}\n${table}`;
+}
+
+function eventTable(): string {
+  return rows([
+    ['detail-type', 'means', 'sent by', 'severity', 'detail also has'],
+    ...Object.entries(eventTypes).map(
+      ([type, { means, sentBy, severity, has }]: [string, EventDescription]) => [
+        `\`${type}\``,
+        means,
+        sentBy,
+        severity,
+        has.map((member) => `\`${member}\``).join(' '),
+      ],
+    ),
+  ]);
+}
+
+function metricTable(): string {
+  return rows([
+    ['metric', 'means', 'unit', 'dimensions'],
+    ...Object.entries(metrics).map(([name, { means, unit, dimensions }]: [string, MetricDescription]) => [
+      `\`${name}\``,
+      means,
+      unit,
+      dimensions.map((set) => set.join(', ')).join('; '),
+    ]),
+  ]);
 }
 
 function platformTable(): string {

@@ -7,7 +7,7 @@ import * as sns from 'aws-cdk-lib/aws-sns';
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { type DetailType, eventSource } from '../lambdas/contract/events.ts';
+import { type EventDetail, eventSource, typesToTell } from '../lambdas/contract/events.ts';
 import { nameOf } from './pipeline-function.ts';
 
 export interface NotificationsProps {
@@ -22,30 +22,27 @@ export interface NotificationsProps {
   readonly undelivered: sqs.IQueue;
 }
 
-const detail = (member: string) => events.EventField.fromPath(`$.detail.${member}`);
-const what = () =>
-  `${detail('secret')} of ${detail('deployment')} (${detail('secretId')}, version ${detail('versionId')})`;
+const detail = (member: keyof EventDetail) => events.EventField.fromPath(`$.detail.${member}`);
+const about = () => `${events.EventField.detailType}: ${detail('secret')} of ${detail('deployment')}.`;
 
-/** What a person is told, and in which words: names, ids and the reason, which holds no value. */
-const messages: readonly { readonly on: DetailType; readonly id: string; readonly text: () => string }[] = [
+/**
+ * What a person reads, most likely on a phone: what happened, what still works, the one command to go on. The
+ * texts are the event's own, and hold names and ids only. E-mail shows the message between quotation marks,
+ * since a template is JSON; with more than one line, each would have its own (aws-cdk issues 5924 and 38121).
+ */
+const messages = [
   {
-    on: 'Rotation Failed',
-    id: 'RotationFailed',
+    severity: 'failure',
+    id: 'Failures',
     text: () =>
-      `Keyturn could not rotate ${what()}. It failed at ${detail('at')} with ${detail('code')}: ${detail('reason')} The current value has not changed.`,
+      `${about()} ${detail('reason')} What still works: ${detail('works')} To go on: ${detail('next')} (${detail('code')} at ${detail('at')}, version ${detail('versionId')})`,
   },
   {
-    on: 'Rollout Stalled',
-    id: 'RolloutStalled',
-    text: () =>
-      `Keyturn published a new value of ${what()}, but its rollout has stopped safely at ${detail('at')} with ${detail('code')}: ${detail('reason')}`,
+    severity: 'success',
+    id: 'Successes',
+    text: () => `${about()} ${detail('reason')} (version ${detail('versionId')})`,
   },
-  {
-    on: 'Rollout Completed',
-    id: 'RolloutCompleted',
-    text: () => `Keyturn has rotated ${what()} all the way: plan ${detail('plan')} is complete.`,
-  },
-];
+] as const;
 
 /** Tells people how rotations end, over a topic that a team may also subscribe its own tools to. */
 export class Notifications extends Construct {
@@ -63,11 +60,11 @@ export class Notifications extends Construct {
     for (const address of props.emails) {
       this.topic.addSubscription(new subscriptions.EmailSubscription(address));
     }
-    for (const { on, id: ruleId, text } of messages) {
+    for (const { severity, id: ruleId, text } of messages) {
       new events.Rule(this, ruleId, {
         eventBus: props.bus,
-        description: `Keyturn, ${props.deployment}: tells of "${on}".`,
-        eventPattern: { source: [eventSource], detailType: [on] },
+        description: `Keyturn, ${props.deployment}: tells people of every ${severity}.`,
+        eventPattern: { source: [eventSource], detailType: typesToTell(severity) },
         targets: [
           new targets.SnsTopic(this.topic, {
             message: events.RuleTargetInput.fromText(text()),
@@ -80,16 +77,20 @@ export class Notifications extends Construct {
 }
 
 /**
- * Lets EventBridge publish to the deployment's topic through the key. It is held to the topic by SNS's
- * encryption context: source conditions are not supported for EventBridge and encrypted topics (SNS developer
- * guide, "Managing Amazon SNS encryption keys").
+ * Lets EventBridge and CloudWatch's alarms publish to the deployment's topic through the key (alarms need a
+ * customer key for it: AWS re:Post, "How do I configure a CloudWatch alarm with an encrypted SNS topic"). They
+ * are held to the topic by SNS's encryption context: source conditions are not supported for EventBridge and
+ * encrypted topics (SNS developer guide, "Managing Amazon SNS encryption keys").
  */
 export function admitTopic(key: kms.Key, deployment: string): void {
   const arn = Stack.of(key).formatArn({ service: 'sns', resource: topicName(deployment) });
   key.addToResourcePolicy(
     new iam.PolicyStatement({
-      sid: 'EventBridgePublishesToTheTopic',
-      principals: [new iam.ServicePrincipal('events.amazonaws.com')],
+      sid: 'EventsAndAlarmsArePublishedToTheTopic',
+      principals: [
+        new iam.ServicePrincipal('events.amazonaws.com'),
+        new iam.ServicePrincipal('cloudwatch.amazonaws.com'),
+      ],
       actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
       resources: ['*'],
       conditions: { StringEquals: { 'kms:EncryptionContext:aws:sns:topicArn': arn } },

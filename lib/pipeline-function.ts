@@ -10,6 +10,8 @@ import type { Environment, Settings } from '../lambdas/contract/settings.ts';
 import { neverDestroys } from './access.ts';
 import { assetDirectory, type Entry } from './bundle.ts';
 
+export { nameOf } from './names.ts';
+
 export interface PipelineFunctionProps {
   /** Name in the account and Region, 1–64 characters; its log group is named after it. */
   readonly functionName: string;
@@ -102,11 +104,6 @@ export class PipelineFunction extends Construct {
       ...(props.undelivered === undefined ? {} : { deadLetterQueue: props.undelivered }),
     });
   }
-}
-
-/** Name of everything of a deployment: the same prefix in every console. */
-export function nameOf(deployment: string, part: string): string {
-  return `keyturn-${deployment}-${part}`;
 }
 
 /** Characters of all inline policies of a role together (IAM user guide, "IAM and AWS STS quotas"). */

@@ -7,6 +7,7 @@ import { Construct } from 'constructs';
 import { type PlanId, plans, type StageId, stagesOfPlan } from '../lambdas/contract/plan.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
+import { Alarms } from './alarms.ts';
 import type { ResolvedConsumer, ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
 import { admitTopic, Notifications } from './notifications.ts';
 import { nameOf } from './pipeline-function.ts';
@@ -14,11 +15,16 @@ import { RolloutMachine } from './rollout-machine.ts';
 import { RolloutStart } from './rollout-start.ts';
 import { RotatedSecret } from './rotated-secret.ts';
 import { RotationFunction } from './rotation-function.ts';
-import { StageFunction } from './stage-function.ts';
+import { onEachSecret, StageFunction } from './stage-function.ts';
 
 export interface KeyturnPipelineProps {
   /** A deployment file, parsed by `parseDeployment` and checked by `resolveDeployment`. */
   readonly deployment: ResolvedDeployment;
+  /**
+   * The time between two sweeps of the reconciler: 1 min – 8 h, whole minutes.
+   * @default none: the deployment has no reconciler, and nobody waits for its sweeps.
+   */
+  readonly sweepEvery?: Duration;
 }
 
 /**
@@ -41,6 +47,7 @@ export class KeyturnPipeline extends Construct {
   /** Events that could not be delivered, for 14 days. Anything in it wants a look. */
   readonly undelivered: sqs.Queue;
   readonly notifications: Notifications;
+  readonly alarms: Alarms;
 
   constructor(scope: Construct, id: string, props: KeyturnPipelineProps) {
     super(scope, id);
@@ -89,6 +96,7 @@ export class KeyturnPipeline extends Construct {
           secrets: this.rotated(secrets),
           settings: settingsOf(deployment, secrets),
           consumers: consumersOf(deployment, secrets).flatMap(({ statements }) => statements),
+          handedOn: this.rotated(secrets.filter((secret) => isHandedOn(deployment, secret))),
           consumerKinds: distinct(consumersOf(deployment, secrets).map(({ kind }) => kind)),
           fleets: secrets.flatMap(({ fleet }) => fleet?.statements ?? []),
           fleetKinds: distinct(secrets.flatMap(({ fleet }) => fleet?.kind ?? [])),
@@ -105,7 +113,7 @@ export class KeyturnPipeline extends Construct {
         functionOf: (stage) => present(this.stageFunctions.get(stage), stage).function,
       }),
     ]);
-    new RolloutStart(this, 'Start', {
+    const start = new RolloutStart(this, 'Start', {
       ...shared,
       machines: this.rolloutMachines,
       settings: settingsOf(deployment, deployment.secrets),
@@ -116,6 +124,17 @@ export class KeyturnPipeline extends Construct {
       deployment: deployment.name,
       emails: deployment.emails,
       undelivered: this.undelivered,
+    });
+    this.alarms = new Alarms(this, 'Alarms', {
+      deployment: deployment.name,
+      topic: this.notifications.topic,
+      undelivered: this.undelivered,
+      functions: new Map([
+        ['start', start.function],
+        ['stall', present(this.stageFunctions.get('stall'), 'stall').function],
+        ...[...this.rotationFunctions].map(([id, rotation]) => [id, rotation.function] as const),
+      ]),
+      ...(props.sweepEvery === undefined ? {} : { sweepEvery: props.sweepEvery }),
     });
   }
 
@@ -195,6 +214,11 @@ function settingsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSe
 function consumersOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): ResolvedConsumer[] {
   const names = new Set(secrets.flatMap(({ settings }) => settings.consumers.map(({ name }) => name)));
   return deployment.consumers.filter(({ name }) => names.has(name));
+}
+
+/** Whether the hook of one of its consumers reads the secret's value. */
+function isHandedOn(deployment: ResolvedDeployment, secret: ResolvedSecret): boolean {
+  return consumersOf(deployment, [secret]).some(({ statements }) => statements.some(onEachSecret));
 }
 
 function distinct<T>(items: readonly T[]): T[] {

@@ -5,7 +5,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { IamStatement } from '../lambdas/contract/hooks.ts';
+import { eachSecret, type IamStatement } from '../lambdas/contract/hooks.ts';
 import { stages } from '../lambdas/contract/plan.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import type { StageDefinition } from '../lambdas/contract/stage.ts';
@@ -21,6 +21,8 @@ export interface StageFunctionProps {
   readonly settings: Settings;
   /** What restarting the consumers of these secrets takes; used by stages that redeploy. */
   readonly consumers: readonly IamStatement[];
+  /** The secrets whose values a consumer's hook hands on: what `eachSecret` stands for. */
+  readonly handedOn: readonly RotatedSecret[];
   /** The kinds of these consumers, each once. */
   readonly consumerKinds: readonly string[];
   /** What working with the instances of these secrets takes; used by stages that do. */
@@ -46,10 +48,9 @@ export class StageFunction extends Construct {
   constructor(scope: Construct, id: string, props: StageFunctionProps) {
     super(scope, id);
     const { stage, settings, secrets, bus } = props;
-    const hooks = [
-      ...(stage.redeploys ? props.consumers : []),
-      ...(stage.usesFleet === true ? props.fleets : []),
-    ];
+    const consumers = stage.redeploys ? props.consumers.filter((statement) => !onEachSecret(statement)) : [];
+    const handedOn = stage.redeploys ? props.handedOn : [];
+    const fleets = stage.usesFleet === true ? props.fleets : [];
     const { function: made, role } = new PipelineFunction(this, 'Default', {
       functionName: nameOf(settings.deployment, stage.id),
       description: `Keyturn, ${settings.deployment}: ${stages[stage.id].does}.`,
@@ -70,13 +71,21 @@ export class StageFunction extends Construct {
         ...(stage.putsEvents
           ? [new iam.PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] })]
           : []),
-        ...hooks.map((statement) => declared(this, statement)),
+        ...consumers.map((statement) => declared(this, statement)),
+        ...(handedOn.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], handedOn)] : []),
+        ...onKeys(this, ['kms:Decrypt'], handedOn),
+        ...fleets.map((statement) => declared(this, statement)),
       ],
     });
     this.function = made;
     this.role = role;
-    acknowledgeWildcards(role, hooks);
+    acknowledgeWildcards(role, [...consumers, ...fleets]);
   }
+}
+
+/** Whether a statement is about the values that a hook hands on. */
+export function onEachSecret({ resources }: IamStatement): boolean {
+  return resources.includes(eachSecret);
 }
 
 function keyActions(stage: StageDefinition): `kms:${string}`[] {

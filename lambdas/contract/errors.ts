@@ -44,6 +44,10 @@ export type ErrorCode =
   | 'Superseded'
   /** The previous version cannot be brought back: there is none, or its target is not ours to restore. */
   | 'NotRestorable'
+  /** An operator's command refuses: what it would do is not safe, or there is nothing to do. */
+  | 'OperationRefused'
+  /** An operator's command was called with arguments that it does not take. */
+  | 'UsageInvalid'
   /** AWS answered with an error. */
   | 'AwsNotFound'
   | 'AwsTokenInUse'

@@ -16,6 +16,12 @@ export interface IamStatement {
   readonly wildcardReason?: string;
 }
 
+/**
+ * As a resource: the secrets that this consumer reads, each by its ARN. Declared by a hook that hands values
+ * on itself; use of the secrets' keys through Secrets Manager comes with it.
+ */
+export const eachSecret = '{secret}';
+
 /** What a consumer looks like now. */
 export type Renewal =
   | { readonly renewed: true }

@@ -15,6 +15,9 @@ export const beforeLabel = 'KEYTURN_BEFORE';
 /** The tag by which a person consents: `2026-11-21T18:00:00Z jane: planned cutover`. */
 export const consentTag = 'keyturn:consent';
 
+/** The tag that names the version that was current when a person consented: another one has used it up. */
+export const consentBaseTag = 'keyturn:consent-base';
+
 /** The tag that tells which version's rollout was completed last. */
 export const completedTag = 'keyturn:completed';
 

@@ -3,6 +3,7 @@
  * implements them on the AWS SDK, tests on fakes that keep state.
  */
 import type { KeyturnEvent } from './events.ts';
+import type { Measurement } from './metrics.ts';
 import type { Sensitive } from './sensitive.ts';
 
 export interface Clock {
@@ -68,6 +69,11 @@ export interface Secrets {
 export interface Events {
   /** @throws KeyturnError when the bus did not take the event. */
   put(event: KeyturnEvent): Promise<void>;
+}
+
+export interface Metrics {
+  /** Never fails: what is measured must not stop for being measured. */
+  put(measurement: Measurement): void;
 }
 
 export interface HttpRequest {

@@ -24,6 +24,8 @@ export const SecretSettings = z.strictObject({
   restorable: z.boolean(),
   /** The maintenance window that the class asks a consent for when it is left; null: any time is fine. */
   window: z.nullable(z.strictObject({ cron: z.string(), hours: z.int() })),
+  /** Whether a rotation ends what the old value made, at once: the time until all consumers restarted is a gap. */
+  cutover: z.boolean(),
   /** Whether the consumers restart at once; else one after the other, in their order. */
   together: z.boolean(),
   /** Consumers in full, each with its name. */

@@ -1,6 +1,6 @@
 import type { ConnectedFleetKind, ConnectedKind } from './hooks.ts';
 import type { StageId } from './plan.ts';
-import type { Clock, Events, Http, Log, Secrets } from './ports.ts';
+import type { Clock, Events, Http, Log, Metrics, Secrets } from './ports.ts';
 import type { InstanceResult, RolloutState } from './rollout-state.ts';
 import type { SecretAction } from './secret-class.ts';
 import type { Settings } from './settings.ts';
@@ -15,6 +15,7 @@ export interface StagePorts {
   readonly fleets: ReadonlyMap<string, ConnectedFleetKind>;
   readonly http: Http;
   readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly log: Log;
 }
 

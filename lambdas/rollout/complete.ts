@@ -22,6 +22,8 @@ export const stage: StageDefinition = {
         : state.previousVersionId === null
           ? 'there was no old value'
           : 'nothing can probe the old value';
+    const { metrics } = context.ports;
+    const of = { Deployment: context.settings.deployment, Secret: secret.key };
     const instances =
       state.instancesConfirmed === undefined
         ? ''
@@ -30,6 +32,7 @@ export const stage: StageDefinition = {
     await context.ports.events.put(
       rolloutEvent('Rollout Completed', state, secret, context, { at: 'complete', reason }),
     );
+    metrics.put({ metric: 'RolloutCompleted', value: 1, of });
     return state;
   },
 };

@@ -1,22 +1,46 @@
 import { type Memory, parseDocument, type SecretDocument, type Variables } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { beforeLabel, phaseLabel } from '../contract/marks.ts';
+import type { StageId } from '../contract/plan.ts';
 import type { SecretDescription } from '../contract/ports.ts';
-import type { RolloutState } from '../contract/rollout-state.ts';
-import type { StageContext } from '../contract/stage.ts';
+import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
+import type { BoundPhases } from '../contract/secret-class.ts';
+import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { derivedToken } from '../contract/tokens.ts';
+import { phasesOf } from './class-of.ts';
+import { secretOf } from './secret-of.ts';
 import { demandCurrent, demandNoRotation } from './still-current.ts';
 
 const order = ['introduced', 'promoted', 'retired'] as const;
-export type Phase = (typeof order)[number];
+type Phase = (typeof order)[number];
 
 /** What publishing a phase needs beyond reading: its stages declare these. */
-export const publishingActions = [
+const publishingActions = [
   'secretsmanager:DescribeSecret',
   'secretsmanager:GetSecretValue',
   'secretsmanager:PutSecretValue',
   'secretsmanager:UpdateSecretVersionStage',
 ] as const;
+
+/** The stage that publishes a phase; the class says what changes in the document. */
+export function publishingStage(
+  id: Extract<StageId, keyof Pick<BoundPhases, 'promote' | 'retire'>>,
+  phase: Phase,
+): StageDefinition {
+  return {
+    id,
+    secretActions: publishingActions,
+    readsValues: true,
+    putsEvents: false,
+    redeploys: false,
+
+    async run(input, context) {
+      const state = parseRolloutState(input);
+      const change = phasesOf(secretOf(context, state))[id];
+      return publishPhase(phase, state, change, context);
+    },
+  };
+}
 
 /**
  * Publishes a phase of an overlap as a version of its own.
@@ -27,7 +51,7 @@ export const publishingActions = [
  *
  * @param change the members of the document that change; a pure function of it.
  */
-export async function publishPhase(
+async function publishPhase(
   phase: Phase,
   state: RolloutState,
   change: (document: SecretDocument) => Variables,

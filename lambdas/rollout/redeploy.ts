@@ -1,5 +1,6 @@
 import type { Renewing } from '../contract/hooks.ts';
-import { parseRolloutState } from '../contract/rollout-state.ts';
+import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
+import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { consumersOf, missingOf, type NamedConsumer, notHealthy, renewingOf } from './consumers.ts';
 import { secretOf } from './secret-of.ts';
@@ -29,9 +30,24 @@ export const stage: StageDefinition = {
     const renewing = renewingOf(state);
     const rounds = secret.together ? [consumers] : consumers.map((consumer) => [consumer]);
     for (const round of rounds) await renew(round, renewing, context);
+    measureGap(state, secret, context);
     return { ...state, consumersRenewed: consumers.length };
   },
 };
+
+/** Only on the way forward: what a rollback takes says nothing of the rotation. */
+function measureGap(
+  { publishedAt, rolledBackFrom }: RolloutState,
+  secret: SecretSettings,
+  { ports, settings }: StageContext,
+): void {
+  if (!secret.cutover || secret.consumers.length === 0 || rolledBackFrom !== undefined) return;
+  ports.metrics.put({
+    metric: 'GapSeconds',
+    value: (ports.clock.now().getTime() - Date.parse(publishedAt)) / 1000,
+    of: { Deployment: settings.deployment, Secret: secret.key },
+  });
+}
 
 async function renew(
   consumers: readonly NamedConsumer[],

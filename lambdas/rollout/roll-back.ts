@@ -24,6 +24,12 @@ export const stage: StageDefinition = {
     const { secrets, clock } = context.ports;
     const secret = secretOf(context, state);
     const { versionId } = state;
+    if (state.rolledBackFrom !== undefined) {
+      throw new KeyturnError({
+        code: 'NotRestorable',
+        message: `Version ${versionId} of ${secret.key} is one that was brought back already: to go back from it would bring back what was given up.`,
+      });
+    }
     const target = state.lastProvenVersionId ?? state.previousVersionId;
     if (target === null || !secret.restorable) {
       throw new KeyturnError({

@@ -1,3 +1,4 @@
+import { command } from '../contract/commands.ts';
 import { completedTag, rolledBackTag } from '../contract/marks.ts';
 import { parseRolloutState } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
@@ -24,14 +25,17 @@ export const stage: StageDefinition = {
         [rolledBackTag, givenUp],
       ]),
     );
-    const reason = `${reasonOf(state)} The previous version is current again, and every consumer runs with it; version ${givenUp} was given up.`;
     await context.ports.events.put(
       rolloutEvent('Rollout Rolled Back', state, secret, context, {
         at: 'rolled-back',
         code: state.failure?.Error ?? 'Internal',
-        reason,
+        reason: `${reasonOf(state)} Version ${givenUp} was given up.`,
+        works: 'The version that worked before is current again, and every consumer runs with it.',
+        next: command('rotate', secret.key),
       }),
     );
+    const of = { Deployment: context.settings.deployment, Secret: secret.key };
+    context.ports.metrics.put({ metric: 'RolloutRolledBack', value: 1, of });
     return state;
   },
 };

@@ -1,4 +1,4 @@
-import type { Clock, Events, Log, Random, Secrets } from '../contract/ports.ts';
+import type { Clock, Events, Log, Metrics, Random, Secrets } from '../contract/ports.ts';
 import type { RotationEvent } from '../contract/rotation-event.ts';
 import type { BoundClass } from '../contract/secret-class.ts';
 import type { SecretSettings, Settings } from '../contract/settings.ts';
@@ -9,6 +9,7 @@ export interface RotationPorts {
   readonly events: Events;
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics: Metrics;
   readonly log: Log;
 }
 

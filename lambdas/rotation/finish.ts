@@ -1,5 +1,6 @@
 import type { SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
+import { keyturnEvent } from '../contract/events.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf, standingOf } from './guards.ts';
 import { readPending } from './pending-version.ts';
@@ -74,9 +75,8 @@ async function announce(
   previousId: string | null,
 ): Promise<void> {
   const lastProven = memory?.unproven?.at(-1);
-  await ports.events.put({
-    type: 'Rotation Finished',
-    detail: {
+  await ports.events.put(
+    keyturnEvent('Rotation Finished', {
       schema: 1,
       deployment: settings.deployment,
       platform: settings.platform,
@@ -89,6 +89,6 @@ async function announce(
       plan: secret.plan,
       publishedAt: ports.clock.now().toISOString(),
       at: 'finish',
-    },
-  });
+    }),
+  );
 }

@@ -8,6 +8,7 @@ import type { ClassDefinition } from '../contract/secret-class.ts';
 import { type SecretSettings, type Settings, secretOfArn } from '../contract/settings.ts';
 import type { RotationPorts, StepContext, StepOutcome } from './context.ts';
 import { create } from './create.ts';
+import { rotationFailed } from './failed-event.ts';
 import { finish } from './finish.ts';
 import { set } from './set.ts';
 import { test } from './test.ts';
@@ -78,25 +79,10 @@ export function rotationFunction(
     event: RotationEvent,
     secret: SecretSettings,
   ): Promise<void> {
+    const of = { Deployment: settings.deployment, Secret: secret.key };
+    ports.metrics.put({ metric: 'RotationFailed', value: 1, of });
     try {
-      await ports.events.put({
-        type: 'Rotation Failed',
-        detail: {
-          schema: 1,
-          deployment: settings.deployment,
-          platform: settings.platform,
-          secret: secret.key,
-          secretId: event.secretId,
-          versionId: event.token,
-          previousVersionId: null,
-          class: secret.class,
-          plan: secret.plan,
-          publishedAt: null,
-          at: event.step,
-          code: error.code,
-          reason: error.message,
-        },
-      });
+      await ports.events.put(rotationFailed(error, event, secret, settings));
     } catch (caught) {
       ports.log({ message: 'the failure could not be put on the bus', code: publicError(caught).code });
     }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseDeployment } from '../../lambdas/contract/deployment.ts';
+import { type Deployment, parseDeployment } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { type ResolvedDeployment, resolveDeployment } from './resolve.ts';
 
@@ -38,7 +38,8 @@ export function readDeployments(files: readonly string[]): ResolvedDeployment[] 
   return deployments.map(({ deployment }) => deployment);
 }
 
-function readDeployment(file: string): ResolvedDeployment {
+/** @throws KeyturnError DeploymentInvalid when the file cannot be read, or breaks the schema. */
+export function readDeploymentFile(file: string): Deployment {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -50,7 +51,11 @@ function readDeployment(file: string): ResolvedDeployment {
       cause,
     });
   }
-  const deployment = parseDeployment(text, file);
+  return parseDeployment(text, file);
+}
+
+function readDeployment(file: string): ResolvedDeployment {
+  const deployment = readDeploymentFile(file);
   try {
     return resolveDeployment(deployment);
   } catch (caught) {

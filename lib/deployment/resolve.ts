@@ -115,6 +115,7 @@ function resolveSecret(
       options: parsed.options,
       plan: secretClass.plan,
       restorable: secretClass.restorable,
+      cutover: secretClass.cutover,
       together: secret.together ?? secretClass.cutover,
       window: secretClass.cutover && secret.onDemand !== 'any-time' ? window : null,
       consumers: secret.consumers.map((name) => {

@@ -1,11 +1,10 @@
 /** `npm run rehearse`: flags in, table out, an exit code that means something. */
 import { randomInt } from 'node:crypto';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { catalogOf } from '../../lambdas/catalog/platforms.ts';
-import { type Deployment, parseDeployment } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
+import { readDeploymentFile } from '../deployment/read.ts';
 import { accountClient } from './endpoint/account-client.ts';
 import { exitCodes, type Options, parseOptions } from './options.ts';
 import { paintFor } from './paint.ts';
@@ -60,7 +59,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function run(options: Options): Promise<number> {
   const available = (options.deployments.length === 0 ? examples : options.deployments).map((file) => {
-    const deployment = read(file);
+    const deployment = readDeploymentFile(file);
     return { deployment, platform: deployment.platform, secrets: Object.keys(deployment.secrets) };
   });
   const selection = select(options, available);
@@ -126,29 +125,6 @@ function writable(file: string): boolean {
   } catch {
     return false;
   }
-}
-
-function read(file: string): Deployment {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new KeyturnError({
-      code: 'DeploymentInvalid',
-      message: `The deployment file ${file} cannot be read.`,
-      cause,
-    });
-  }
-  const deployment = parseDeployment(text, file);
-  // Both would be refused later too, but after the selection, which would then speak of flags.
-  catalogOf(deployment.platform);
-  if (Object.keys(deployment.secrets).length === 0) {
-    throw new KeyturnError({
-      code: 'DeploymentInvalid',
-      message: `${file}: secrets must name at least one secret; it is empty.`,
-    });
-  }
-  return deployment;
 }
 
 function refused(message: string): number {

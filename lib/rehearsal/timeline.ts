@@ -1,15 +1,27 @@
 /** A rotation drawn: one bar per step and stage, its place and length in proportion to time. */
 import { type Paint, plain } from './paint.ts';
-import type { ReportSecret } from './report.ts';
+import type { ReportSecret, ReportStage } from './report.ts';
 
 /** Characters of the drawing's widest line. */
 const width = 110;
 const leastBars = 10;
 
-/** Ends with a line break; without stages it is the heading alone. */
+/** What can be drawn. */
+export interface Drawn {
+  readonly title: string;
+  readonly outcome: string;
+  readonly stages: readonly ReportStage[];
+}
+
+/** A row of a report, drawn. */
 export function timeline(row: ReportSecret, paint: Paint = plain): string {
+  return drawn({ ...row, title: `${row.platform} ${row.secret} (${row.class}), ${row.scenario}` }, paint);
+}
+
+/** Ends with a line break; without stages it is the heading alone. */
+export function drawn(row: Drawn, paint: Paint = plain): string {
   const whole = row.stages.reduce((sum, stage) => sum + stage.seconds, 0);
-  const heading = `${row.platform} ${row.secret} (${row.class}), ${row.scenario}: ${row.outcome} after ${seconds(whole)}`;
+  const heading = `${row.title}: ${row.outcome} after ${seconds(whole)}`;
   const names = Math.max(0, ...row.stages.map(({ name }) => name.length));
   const times = Math.max(0, ...row.stages.map((stage) => seconds(stage.seconds).length));
   // Two spaces before the name, two after it, two before the time.

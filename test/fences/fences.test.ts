@@ -60,6 +60,12 @@ const fences = [
     to: (name: string) => isSdk(name) || name.startsWith('lambdas/adapters/'),
   },
   {
+    // Loading CDK takes longer than most commands do.
+    rule: 'the CLI reaches no CDK',
+    from: [...sources('bin').filter((file) => /keyturn\.|\/cli\//.test(file)), ...sources('lib/operations')],
+    to: isCdk,
+  },
+  {
     rule: 'the local endpoint knows nothing of Keyturn',
     from: sources('lib/rehearsal/endpoint'),
     to: (name: string) => within('lambdas')(name) || isCdk(name),

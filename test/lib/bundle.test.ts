@@ -3,9 +3,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Settings } from '../../lambdas/contract/settings.ts';
+import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { assetDirectory, bundleOf, entries } from '../../lib/bundle.ts';
 
-const bundles = entries.map((entry) => bundleOf(entry));
+/** The redeploy stage with each kind of consumer alone. */
+const withKind = [...redeployKinds.keys()].map(
+  (kind) => ({ kind: 'stage', stageId: 'redeploy', consumerKinds: [kind] }) as const,
+);
+const bundles = [...entries, ...withKind.filter(({ consumerKinds: [kind] }) => kind !== 'ecs')].map((entry) =>
+  bundleOf(entry),
+);
 const settings: Settings = { schema: 1, deployment: 'test', platform: 'exo', secrets: [] };
 
 describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (_name, { bytes, inputs }) => {
@@ -38,7 +45,8 @@ it('the same code and settings give the same directory, others another', () => {
 });
 
 it('every one of them starts, alone with its settings: an ES module that needs no require', () => {
-  const directories = entries.map((entry) => assetDirectory(entry, settings));
+  const started = [...entries, ...withKind];
+  const directories = started.map((entry) => assetDirectory(entry, settings));
   const script = `
     for (const directory of ${JSON.stringify(directories)}) {
       process.env.LAMBDA_TASK_ROOT = directory;
@@ -57,5 +65,5 @@ it('every one of them starts, alone with its settings: an ES module that needs n
     },
   });
   expect(stderr).toBe('');
-  expect(stdout.trim().split('\n')).toEqual(entries.map(() => 'function'));
+  expect(stdout.trim().split('\n')).toEqual(started.map(() => 'function'));
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
+import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { deploymentFiles, readDeployments } from '../../lib/deployment/read.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'keyturn-deployment-'));
@@ -142,7 +143,7 @@ describe('a deployment is refused with the field, the rule and what was received
     [
       'a consumer of kind process, outside a rehearsal',
       { consumers: { backend: { kind: 'process', command: ['node', 'app.js'] } } },
-      'consumers.backend.kind must be one of ecs; received "process". A process can be named for a rehearsal only.',
+      `consumers.backend.kind must be one of ${[...redeployKinds.keys()].join(', ')}; received "process". A process can be named for a rehearsal only.`,
     ],
     [
       'two secrets of one source',

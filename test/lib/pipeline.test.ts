@@ -210,26 +210,31 @@ describe('events', () => {
     });
   });
 
-  it('tell people of every end of a rotation, in words that hold names and ids only', () => {
+  it('tell people of every success and failure, in words that hold names and ids only', () => {
     const rules = exo
       ?.all('AWS::Events::Rule')
       .filter(({ properties }) => JSON.stringify(properties.Targets).includes('<Topic'));
     expect(rules?.map(({ properties }) => properties.EventPattern)).toEqual([
-      { source: ['keyturn'], 'detail-type': ['Rotation Failed'] },
-      { source: ['keyturn'], 'detail-type': ['Rollout Stalled'] },
+      {
+        source: ['keyturn'],
+        'detail-type': ['Rotation Failed', 'Rollout Rolled Back', 'Rollout Stalled'],
+      },
       { source: ['keyturn'], 'detail-type': ['Rollout Completed'] },
     ]);
-    const paths = JSON.stringify(rules).match(/\$\.[a-zA-Z.]+/g) ?? [];
-    expect([...new Set(paths)].sort()).toEqual([
-      '$.detail.at',
-      '$.detail.code',
-      '$.detail.deployment',
-      '$.detail.plan',
-      '$.detail.reason',
-      '$.detail.secret',
-      '$.detail.secretId',
-      '$.detail.versionId',
-    ]);
+    const paths = JSON.stringify(rules).match(/\$\.[a-zA-Z.-]+/g) ?? [];
+    expect(new Set(paths)).toEqual(
+      new Set([
+        '$.detail.at',
+        '$.detail.code',
+        '$.detail.deployment',
+        '$.detail.next',
+        '$.detail.reason',
+        '$.detail.secret',
+        '$.detail.versionId',
+        '$.detail.works',
+        '$.detail-type',
+      ]),
+    );
     expect(exo?.one('AWS::SNS::Subscription').properties).toMatchObject({
       Protocol: 'email',
       Endpoint: 'platform-team@example.com',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { example, resolved, templatesOf } from './synth.ts';
+import { list, object } from './template.ts';
 
 // What a role may do does not depend on the code; bundling it would take most of this file's time.
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
@@ -244,7 +245,7 @@ it('the starter may start the state machines of the deployment, and nothing else
   ]);
 });
 
-it('the key lets CloudWatch Logs and EventBridge use it for this deployment’s logs and topic only', () => {
+it('the key lets CloudWatch Logs, EventBridge and alarms use it for this deployment’s logs and topic only', () => {
   const policy = exo?.one('AWS::KMS::Key').properties.KeyPolicy;
   const logGroups = 'arn:<Partition>:logs:<Region>:<AccountId>:log-group:';
   expect(policy).toMatchObject({
@@ -277,8 +278,31 @@ it('the key lets CloudWatch Logs and EventBridge use it for this deployment’s 
           },
         },
         Effect: 'Allow',
-        Principal: { Service: 'events.amazonaws.com' },
+        Principal: { Service: ['cloudwatch.amazonaws.com', 'events.amazonaws.com'] },
       },
     ],
   });
+});
+
+it('the topic lets in the rules of the deployment, its alarms, and nothing without TLS', () => {
+  const { Statement } = object(exo?.one('AWS::SNS::TopicPolicy').properties.PolicyDocument);
+  const topic = '<Topic keyturn-exo-production-notifications>';
+  expect(Statement).toContainEqual({
+    Sid: 'AlarmsArePublished',
+    Effect: 'Allow',
+    Principal: { Service: 'cloudwatch.amazonaws.com' },
+    Action: 'sns:Publish',
+    Resource: topic,
+    Condition: {
+      ArnLike: {
+        'aws:SourceArn': 'arn:<Partition>:cloudwatch:<Region>:<AccountId>:alarm:keyturn-exo-production-*',
+      },
+      StringEquals: { 'aws:SourceAccount': '<AccountId>' },
+    },
+  });
+  const services = list(Statement).map((statement) => object(statement).Principal);
+  expect(services).toEqual(
+    expect.arrayContaining([{ Service: 'events.amazonaws.com' }, { Service: 'cloudwatch.amazonaws.com' }]),
+  );
+  expect(list(Statement).filter((statement) => object(statement).Effect === 'Deny')).toHaveLength(1);
 });

@@ -2,6 +2,7 @@
  * What must hold after every single effect, and at the end. A checker watches one world; it reads what is
  * stored, never what the code under test says of itself.
  */
+import { flawOf } from '../../lambdas/contract/events.ts';
 import { documentOf, type World } from './world.ts';
 
 export class Checker {
@@ -29,6 +30,7 @@ export class Checker {
     this.#oldValuesAreDead(world);
     this.#nothingLeaked(world);
     this.#noStrayVersion(world);
+    this.#everyEventFitsItsTable(world);
   }
 
   /** A version's value is written once. */
@@ -186,6 +188,14 @@ export class Checker {
     const most = 1 + rotations * phases + world.edits.length + world.supplies;
     if (world.versions().length > most)
       this.#break('the end', `${world.versions().length} versions, at most ${most} were asked for`);
+  }
+
+  /** What a reader of the bus was promised. */
+  #everyEventFitsItsTable(world: World): void {
+    for (const event of world.events) {
+      const flaw = flawOf(event);
+      if (flaw !== null) this.#break('the end', `${event.type} does not fit its table at ${flaw}`);
+    }
   }
 
   #break(after: string, sentence: string): void {

@@ -71,6 +71,43 @@ describe('what a rotation costs', () => {
   });
 });
 
+describe('what is measured', () => {
+  const of = { Deployment: 'shop', Secret: 'SECRET' };
+
+  test('the gap of a class whose old and new value cannot both be valid, once all consumers are through it', async () => {
+    const { world } = await started(settingOf('signing-key-cutover'));
+    await world.rotate();
+    await world.clock.advance(hour);
+    const [gap, ...others] = world.measured.filter(({ metric }) => metric === 'GapSeconds');
+    expect(gap).toMatchObject({ metric: 'GapSeconds', of });
+    // The rollout waits 20 seconds for other secrets, and a task takes 20 to start.
+    expect(gap?.value).toBeGreaterThanOrEqual(40);
+    expect(gap?.value).toBeLessThan(80);
+    expect(others).toEqual([]);
+  });
+
+  test('no gap where there is none', async () => {
+    const { world } = await started(settingOf('opaque-token'));
+    await world.rotate();
+    await world.clock.advance(hour);
+    expect(world.measured).toEqual([{ metric: 'RolloutCompleted', value: 1, of }]);
+  });
+
+  test('each failure of a step, with its event', async () => {
+    const { world } = await started(settingOf('guarded'));
+    await world.asOperator('UntagResource', { SecretId: secretName, TagKeys: [consentTag] });
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    const failed = world.events.filter(({ type }) => type === 'Rotation Failed');
+    expect(failed.length).toBeGreaterThan(0);
+    expect(world.measured).toEqual(failed.map(() => ({ metric: 'RotationFailed', value: 1, of })));
+    expect(failed[0]?.detail).toMatchObject({
+      works: 'The current value has not changed, and the consumers run with it.',
+      next: 'npx keyturn approve SECRET --for 1h --reason planned',
+    });
+  });
+});
+
 describe('rotations one after another', () => {
   test('twice in a row, each with its rollout', async () => {
     const { world, checker } = await started(settingOf('opaque-token'));

@@ -4,10 +4,12 @@
  * effect of it passes the gate, where faults are injected and the invariants are checked.
  */
 import { createHash } from 'node:crypto';
+import { emf } from '../../lambdas/adapters/metrics.ts';
 import { emptyDocument, parseDocument, type SecretDocument } from '../../lambdas/contract/document.ts';
 import { publicError } from '../../lambdas/contract/errors.ts';
 import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
 import { consentTag, suppliedLabel } from '../../lambdas/contract/marks.ts';
+import type { Measurement } from '../../lambdas/contract/metrics.ts';
 import {
   type Each,
   type PlanId,
@@ -20,7 +22,7 @@ import {
   type WayOutId,
   waysOut,
 } from '../../lambdas/contract/plan.ts';
-import type { Clock, Events, Log } from '../../lambdas/contract/ports.ts';
+import type { Clock, Events, Log, Metrics } from '../../lambdas/contract/ports.ts';
 import { itemMembers, type RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
@@ -86,6 +88,7 @@ export class World {
   readonly gate: Gate;
   readonly rollouts: Rollout[] = [];
   readonly events: KeyturnEvent[] = [];
+  readonly measured: Measurement[] = [];
   /** Everything that left the code under test and is not a call that carries a value. */
   readonly printed: string[] = [];
   readonly edits: string[] = [];
@@ -145,6 +148,7 @@ export class World {
           plan: setting.secretClass.plan,
           restorable: setting.secretClass.restorable,
           window: null,
+          cutover: setting.secretClass.cutover,
           together: setting.secretClass.cutover,
           consumers: [{ name: 'web', kind: 'ecs', cluster: 'shop', service: 'web' }],
           ...(setting.instances === undefined ? {} : { instances: setting.instances.members }),
@@ -292,12 +296,20 @@ export class World {
       events: this.#eventsPort(process),
       clock: this.#clockPort(),
       random: { bytes: (count) => this.#bytes(count) },
+      metrics: this.#metrics,
       log: this.#log,
     });
   }
 
   readonly #log: Log = (line) => {
     this.printed.push(JSON.stringify(line));
+  };
+
+  readonly #metrics: Metrics = {
+    put: (measurement) => {
+      this.measured.push(measurement);
+      this.printed.push(emf(measurement, this.clock.now()) ?? '');
+    },
   };
 
   #clockPort(): Clock {
@@ -443,6 +455,7 @@ export class World {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
             },
             clock: this.#clockPort(),
+            metrics: this.#metrics,
             log: this.#log,
           },
         });

@@ -7,28 +7,14 @@ import {
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { KeyturnError } from '../../contract/errors.ts';
-import type { Secrets } from '../../contract/ports.ts';
+import type { SecretDescription, Secrets } from '../../contract/ports.ts';
 import { Sensitive } from '../../contract/sensitive.ts';
 import { call } from './errors.ts';
 
 /** Secrets Manager through the AWS SDK: one call a method. */
 export function secretsManager(client: SecretsManagerClient): Secrets {
   return {
-    async describe(secretId) {
-      const answer = await call('DescribeSecret', () =>
-        client.send(new DescribeSecretCommand({ SecretId: secretId })),
-      );
-      return {
-        arn: answer.ARN ?? secretId,
-        name: answer.Name ?? secretId,
-        rotationEnabled: answer.RotationEnabled ?? false,
-        rotationFunctionArn: answer.RotationLambdaARN ?? null,
-        labels: new Map(Object.entries(answer.VersionIdsToStages ?? {})),
-        tags: new Map((answer.Tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? ''])),
-        lastRotatedAt: answer.LastRotatedDate ?? null,
-        deleted: answer.DeletedDate !== undefined,
-      };
-    },
+    describe: async (secretId) => (await describedSecret(client, secretId)).description,
 
     async read(secretId, versionId) {
       const answer = await call('GetSecretValue', () =>
@@ -125,4 +111,25 @@ export function secretsManager(client: SecretsManagerClient): Secrets {
       );
     },
   };
+}
+
+/** One DescribeSecret: what the ports know of a secret, and what only operators ask for. */
+export async function describedSecret(
+  client: SecretsManagerClient,
+  secretId: string,
+): Promise<{ readonly description: SecretDescription; readonly nextRotationAt: Date | null }> {
+  const answer = await call('DescribeSecret', () =>
+    client.send(new DescribeSecretCommand({ SecretId: secretId })),
+  );
+  const description = {
+    arn: answer.ARN ?? secretId,
+    name: answer.Name ?? secretId,
+    rotationEnabled: answer.RotationEnabled ?? false,
+    rotationFunctionArn: answer.RotationLambdaARN ?? null,
+    labels: new Map(Object.entries(answer.VersionIdsToStages ?? {})),
+    tags: new Map((answer.Tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? ''])),
+    lastRotatedAt: answer.LastRotatedDate ?? null,
+    deleted: answer.DeletedDate !== undefined,
+  };
+  return { description, nextRotationAt: answer.NextRotationDate ?? null };
 }

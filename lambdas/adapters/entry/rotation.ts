@@ -9,6 +9,7 @@ import { parseEnvironment } from '../../contract/settings.ts';
 import { rotationFunction as stepsOf } from '../../rotation/steps.ts';
 import { eventBridge } from '../aws/events.ts';
 import { secretsManager } from '../aws/secrets.ts';
+import { metrics } from '../metrics.ts';
 import { clock, log, random } from '../platform.ts';
 import type { LambdaContext } from './lambda.ts';
 import { readSettings } from './settings.ts';
@@ -20,6 +21,7 @@ export function rotationFunction(secretClass: ClassDefinition) {
     events: eventBridge(new EventBridgeClient({}), environment.KEYTURN_BUS),
     clock,
     random,
+    metrics,
     log,
   });
   return async (event: unknown, context: LambdaContext): Promise<void> => {

@@ -9,6 +9,7 @@ import type { StageDefinition } from '../../contract/stage.ts';
 import { eventBridge } from '../aws/events.ts';
 import { secretsManager } from '../aws/secrets.ts';
 import { http } from '../http.ts';
+import { metrics } from '../metrics.ts';
 import { clock, log } from '../platform.ts';
 import type { LambdaContext } from './lambda.ts';
 import { readSettings } from './settings.ts';
@@ -38,9 +39,11 @@ export function stageFunction(stage: StageDefinition, given: Given) {
     fleets: new Map(fleets.map((kind) => [kind.kind, kind])),
     http,
     clock,
+    metrics,
     log,
   };
   return async (input: unknown, context: LambdaContext): Promise<unknown> => {
+    const began = clock.now().getTime();
     try {
       return await stage.run(input, {
         settings,
@@ -52,6 +55,12 @@ export function stageFunction(stage: StageDefinition, given: Given) {
       const error = publicError(caught);
       log({ message: error.message, code: error.code, stage: stage.id });
       throw error;
+    } finally {
+      metrics.put({
+        metric: 'StageSeconds',
+        value: (clock.now().getTime() - began) / 1000,
+        of: { Deployment: settings.deployment, Stage: stage.id },
+      });
     }
   };
 }

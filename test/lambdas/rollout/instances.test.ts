@@ -68,6 +68,7 @@ function world(wanted: Wanted = {}) {
             plan: 'redeploy-instances',
             restorable: true,
             window: null,
+            cutover: true,
             together: true,
             consumers: [],
             instances: members,
@@ -92,6 +93,7 @@ function world(wanted: Wanted = {}) {
         http: { send: refused },
         clock: port,
         log: (line) => void printed.push(line),
+        metrics: { put: () => {} },
       },
     };
   };

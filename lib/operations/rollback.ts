@@ -1,0 +1,143 @@
+/**
+ * Back to an earlier version: the label is moved, the consumers get that version, and the value that was
+ * given up is proven dead. Moving the label by hand does the first of the three only.
+ */
+import { parseDocument } from '../../lambdas/contract/document.ts';
+import type { KeyturnError } from '../../lambdas/contract/errors.ts';
+import type { ProbePorts } from '../../lambdas/contract/hooks.ts';
+import { completedTag, rolledBackTag } from '../../lambdas/contract/marks.ts';
+import type { OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
+import { lookAt, type Sighting } from './look.ts';
+import { verdictOn } from './probing.ts';
+import { refusal } from './refusal.ts';
+import { type StartedRollout, startAttempt } from './resume.ts';
+import type { Subject } from './subject.ts';
+
+export interface Rollback {
+  readonly secretArn: string;
+  readonly givenUp: string;
+  readonly restored: string;
+  /** True when AWSPENDING lies on the version that is given up. */
+  readonly clearsPending: boolean;
+}
+
+/**
+ * Whether the secret can go back, and to what. Changes nothing.
+ *
+ * @param to the version to go back to. Default: the one under AWSPREVIOUS.
+ * @throws KeyturnError OperationRefused with the reason.
+ */
+export async function prepareRollback(
+  subject: Subject,
+  to: string | null,
+  ports: OperatorPorts & { readonly probe: ProbePorts },
+): Promise<Rollback> {
+  const sighting = await lookAt(subject, ports);
+  const { overview, currentId, previousId } = sighting;
+  const restored = to ?? previousId;
+  demandRestorable(sighting, restored);
+  if (currentId === null || restored === null) throw noVersion(subject);
+  await demandUsable(subject, overview.arn, restored, ports);
+  return {
+    secretArn: overview.arn,
+    givenUp: currentId,
+    restored,
+    clearsPending: overview.labels.get(currentId)?.includes('AWSPENDING') ?? false,
+  };
+}
+
+/**
+ * Does it. Each part may be repeated after a failure in between: until the new rollout has ended, `status`
+ * shows the restored version as one that nothing has brought to the consumers, and `resume` goes on.
+ */
+export async function rollBack(
+  subject: Subject,
+  { secretArn, givenUp, restored, clearsPending }: Rollback,
+  ports: OperatorPorts,
+): Promise<StartedRollout> {
+  const { secrets, clock } = ports;
+  // First: the version that is restored may have been completed once, and must not count as that meanwhile.
+  await secrets.untag(secretArn, [completedTag]);
+  await secrets.tag(secretArn, new Map([[rolledBackTag, givenUp]]));
+  await secrets.moveCurrent(secretArn, restored, givenUp);
+  if (clearsPending) await secrets.removePending(secretArn, givenUp);
+  return startAttempt(
+    subject,
+    {
+      schema: 1,
+      secretId: secretArn,
+      versionId: restored,
+      previousVersionId: givenUp,
+      plan: subject.secret.plan,
+      publishedAt: clock.now().toISOString(),
+      rolledBackFrom: givenUp,
+    },
+    ports,
+  );
+}
+
+function demandRestorable(sighting: Sighting, restored: string | null): void {
+  const { subject, overview, currentId, pendingId, rollout } = sighting;
+  const { key, class: secretClass, settings } = subject.secret;
+  if (!secretClass.restorable) {
+    throw refusal(
+      `${key} cannot go back by itself: its class ${secretClass.id} has told a target outside of the new value, and moving the label back would not take that back.`,
+      `Rotate forward instead: keyturn rotate ${key}.`,
+    );
+  }
+  if (secretClass.bind(settings.options).phases !== null) {
+    throw refusal(
+      `The old and the new value of ${key} overlap: its rollout goes back by itself to the last phase that every consumer had, and going back from there would only publish the next phase again.`,
+      `Let it go on (keyturn resume ${key}), or rotate forward: keyturn rotate ${key}.`,
+    );
+  }
+  if (restored === null) throw noVersion(subject);
+  if (restored === currentId) {
+    throw refusal(`Version ${restored} of ${key} is current already.`, `See: keyturn status ${key}.`);
+  }
+  if (!overview.versions.has(restored)) {
+    throw refusal(
+      `${key} has no version of the id that --to names.`,
+      `Its versions: ${[...overview.versions.keys()].join(', ')}.`,
+    );
+  }
+  if (pendingId !== null) {
+    throw refusal(
+      `AWSPENDING is on version ${pendingId} of ${key}: a rotation is under way or stuck.`,
+      `Wait for it, or clear it first: keyturn discard ${key}.`,
+    );
+  }
+  if (rollout.is === 'running' || rollout.is === 'starting') {
+    throw refusal(
+      `The rollout of ${key} is under way, and goes back by itself when its consumers do not become healthy.`,
+      `Wait until it is completed or stalled: keyturn status ${key}. To go back at once, end its execution first (StopExecution).`,
+    );
+  }
+}
+
+function noVersion({ secret }: Subject): KeyturnError {
+  return refusal(
+    `${secret.key} has no earlier version to go back to: none is labelled AWSPREVIOUS.`,
+    'Name one with --to, or rotate.',
+  );
+}
+
+/** The version must be what its class takes; a value from a provider must also be alive there still. */
+async function demandUsable(
+  subject: Subject,
+  secretArn: string,
+  versionId: string,
+  { secrets, probe }: OperatorPorts & { readonly probe: ProbePorts },
+): Promise<void> {
+  const { key, class: secretClass, settings } = subject.secret;
+  const { value } = await secrets.read(secretArn, versionId);
+  const document = parseDocument(value, `Version ${versionId} of ${key}`);
+  await secretClass.bind(settings.options).test(document);
+  if (!secretClass.supplied) return;
+  if ((await verdictOn(settings, document, probe)) === 'refused') {
+    throw refusal(
+      `Version ${versionId} of ${key} is refused by its target: it has been revoked there.`,
+      `Get a new value and rotate forward: keyturn supply ${key}.`,
+    );
+  }
+}
