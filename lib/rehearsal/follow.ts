@@ -6,7 +6,7 @@ import type { HistoryEvent } from './endpoint/execution-history.ts';
 import type { RotationRun } from './endpoint/secrets-manager/index.ts';
 import type { ReportStage } from './report.ts';
 
-/** Milliseconds between two looks, and for the whole way. */
+/** Milliseconds between two looks, and without anything new. */
 const pause = 60;
 const patience = 60_000;
 
@@ -48,13 +48,17 @@ export async function follow(
   token: string,
   onProgress: (what: string) => Promise<void>,
 ): Promise<Followed> {
-  const deadline = performance.now() + patience;
+  let deadline = performance.now() + patience;
+  let seen = 0;
   const known = new Map<string, HistoryEvent[]>();
   for (;;) {
     const run = (await client.rotations()).find((one) => one.token === token && one.kind === 'rotation');
     // The latest attempt, where the rollout was resumed.
     const execution = (await client.executions()).findLast(({ input }) => versionOf(input) === token);
     const history = execution === undefined ? [] : await grown(client, execution.arn, known);
+    // A map over hundreds of instances takes its time on a busy machine; what still moves is not given up.
+    if (history.length > seen) deadline = performance.now() + patience;
+    seen = history.length;
     const refusal = run === undefined ? null : refusalOf(run);
     if (run !== undefined && refusal !== null) {
       return {
