@@ -67,7 +67,7 @@ export function neverDestroys(): iam.PolicyStatement {
 export function declared(
   scope: IConstruct,
   statement: IamStatement,
-  secrets: readonly SecretAccess[],
+  secrets: readonly SecretAccess[] = [],
 ): iam.PolicyStatement {
   const here = (text: string) => placed(scope, text, (token) => token);
   return new iam.PolicyStatement({

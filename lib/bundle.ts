@@ -19,7 +19,13 @@ export type Entry =
   /** The four steps of one class. */
   | { readonly kind: 'rotation'; readonly classId: string }
   /** One stage of a rollout, with the kinds of consumers that it has to restart; none for most stages. */
-  | { readonly kind: 'stage'; readonly stageId: StageId; readonly consumerKinds: readonly string[] }
+  | {
+      readonly kind: 'stage';
+      readonly stageId: StageId;
+      readonly consumerKinds: readonly string[];
+      /** The kinds of instance lists that it works with. Default: none. */
+      readonly fleetKinds?: readonly string[];
+    }
   /** Starts a rollout when a rotation has finished. */
   | { readonly kind: 'start' }
   /** Finds what events missed. */
@@ -40,7 +46,13 @@ export interface Bundle {
 export const entries: readonly Entry[] = [
   ...classIds.map((classId) => ({ kind: 'rotation', classId }) as const),
   ...Object.values(stageDefinitions).map(
-    ({ id, redeploys }) => ({ kind: 'stage', stageId: id, consumerKinds: redeploys ? ['ecs'] : [] }) as const,
+    ({ id, redeploys, usesFleet }) =>
+      ({
+        kind: 'stage',
+        stageId: id,
+        consumerKinds: redeploys ? ['ecs'] : [],
+        ...(usesFleet === true ? { fleetKinds: ['http'] } : {}),
+      }) as const,
   ),
   { kind: 'start' },
   { kind: 'reconcile' },
@@ -81,7 +93,7 @@ function nameOf(entry: Entry): string {
     case 'rotation':
       return `rotation-${entry.classId}`;
     case 'stage':
-      return `stage-${entry.stageId}${entry.consumerKinds.map((kind) => `-${kind}`).join('')}`;
+      return `stage-${entry.stageId}${[...entry.consumerKinds, ...fleetKindsOf(entry)].map((kind) => `-${kind}`).join('')}`;
     case 'start':
     case 'reconcile':
       return entry.kind;
@@ -101,6 +113,12 @@ function sourceOf(entry: Entry): string {
         import { stage } from ${from(`rollout/${entry.stageId}.ts`)};
         import * as given from ${from('adapters/entry/stage.ts')};
         ${entry.consumerKinds.map((kind, index) => `import { connected as kind${index} } from ${from(`adapters/consumers/${kind}.ts`)};`).join('\n')}
+        ${fleetKindsOf(entry)
+          .map(
+            (kind, index) =>
+              `import { connected as fleet${index} } from ${from(`adapters/instances/${kind}.ts`)};`,
+          )
+          .join('\n')}
         export const handler = given.stageFunction(stage, { ${givenTo(entry)} });`;
     case 'start':
     case 'reconcile':
@@ -141,14 +159,23 @@ function build(wanted: readonly Entry[]): void {
   }
 }
 
+function fleetKindsOf(entry: Entry & { kind: 'stage' }): readonly string[] {
+  return entry.fleetKinds ?? [];
+}
+
 /** What a stage is given: the ports that it declares, so that no other client is in its bundle. */
-function givenTo({ stageId, consumerKinds }: Entry & { kind: 'stage' }): string {
+function givenTo(entry: Entry & { kind: 'stage' }): string {
+  const { stageId, consumerKinds } = entry;
+  const fleetKinds = fleetKindsOf(entry);
   const { secretActions, putsEvents } = stageDefinitions[stageId];
   const parts = [
     ...(secretActions.length > 0 ? ['secrets: given.secrets'] : []),
     ...(putsEvents ? ['events: given.events'] : []),
     ...(consumerKinds.length > 0
       ? [`consumers: [${consumerKinds.map((_kind, index) => `kind${index}`).join(', ')}]`]
+      : []),
+    ...(fleetKinds.length > 0
+      ? [`fleets: [${fleetKinds.map((_kind, index) => `fleet${index}`).join(', ')}]`]
       : []),
   ];
   return parts.join(', ');

@@ -96,6 +96,8 @@ export class KeyturnPipeline extends Construct {
           consumers: consumersOf(deployment, secrets).flatMap(({ statements }) => statements),
           handedOn: this.rotated(secrets.filter((secret) => isHandedOn(deployment, secret))),
           consumerKinds: distinct(consumersOf(deployment, secrets).map(({ kind }) => kind)),
+          fleets: secrets.flatMap(({ fleet }) => fleet?.statements ?? []),
+          fleetKinds: distinct(secrets.flatMap(({ fleet }) => fleet?.kind ?? [])),
         }),
       ];
     });
@@ -105,6 +107,7 @@ export class KeyturnPipeline extends Construct {
         ...shared,
         deployment: deployment.name,
         plan,
+        concurrency: concurrencyOf(deployment, plan),
         functionOf: (stage) => present(this.stageFunctions.get(stage), stage).function,
       }),
     ]);
@@ -196,6 +199,14 @@ function customerKey(scope: Construct, deployment: string): kms.Key {
 
 function stagesOf(plan: PlanId): StageId[] {
   return [...stagesOfPlan(plans[plan])];
+}
+
+/** How many instances are redeployed at once: of the plan's secrets, the one that asks for the fewest decides. */
+function concurrencyOf(deployment: ResolvedDeployment, plan: PlanId): number | null {
+  const asked = deployment.secrets.flatMap((secret) =>
+    secret.plan === plan ? (secret.fleet?.concurrency ?? []) : [],
+  );
+  return asked.length === 0 ? null : Math.min(...asked);
 }
 
 function settingsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): Settings {

@@ -6,7 +6,10 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
+import type { IamStatement } from '../lambdas/contract/hooks.ts';
 import {
+  type Each,
+  inlineConcurrency,
   type Plan,
   type PlanId,
   plans,
@@ -18,6 +21,8 @@ import {
   type WayOut,
   waysOut,
 } from '../lambdas/contract/plan.ts';
+import { itemMembers } from '../lambdas/contract/rollout-state.ts';
+import { acknowledgeWildcards, declared } from './access.ts';
 import { nameOf } from './pipeline-function.ts';
 
 export interface RolloutMachineProps {
@@ -27,6 +32,12 @@ export interface RolloutMachineProps {
   readonly plan: PlanId;
   /** The function of a stage; asked for each stage of the plan. */
   readonly functionOf: (stage: StageId) => lambda.IFunction;
+  /**
+   * Items at once, for the stages that run once for each id: 1–200. Above 40 their map is a distributed one, whose
+   * items are executions of their own.
+   * @default null: what the plan's table says.
+   */
+  readonly concurrency?: number | null;
   /** Encrypts the log lines; its policy must let CloudWatch Logs use it for `/aws/vendedlogs/states/keyturn-*`. */
   readonly encryptionKey: kms.IKey;
   /** How long log lines are kept. */
@@ -58,12 +69,13 @@ export class RolloutMachine extends Construct {
     const role = machineRole(
       this,
       stagesOfPlan(plan).map((stage) => props.functionOf(stage).functionArn),
+      isDistributed(plan, props) ? itemExecutions(stateMachineName) : [],
     );
     this.stateMachine = new sfn.StateMachine(this, 'Default', {
       stateMachineName,
       comment: `${props.plan}: ${plan.does}`,
       stateMachineType: sfn.StateMachineType.STANDARD,
-      definitionBody: sfn.DefinitionBody.fromChainable(draw(this, plan, props.functionOf)),
+      definitionBody: sfn.DefinitionBody.fromChainable(draw(this, plan, props)),
       role: role.withoutPolicyUpdates(),
       // Level ALL tells the way of every rollout; the data stays out of the log, as it is in the history.
       logs: { destination: logGroup, level: sfn.LogLevel.ALL, includeExecutionData: false },
@@ -72,25 +84,27 @@ export class RolloutMachine extends Construct {
   }
 }
 
-/** A stage's place in the graph: where it is entered, and the task that other states follow. */
+/** What is drawn of a stage: a task, or for a stage over a list a map with a task inside. */
+type Drawn = tasks.LambdaInvoke | sfn.Map | sfn.DistributedMap;
+
+/** A stage's place in the graph: where it is entered, and the state that other states follow. */
 interface Place {
   readonly stage: StageId;
   readonly first: sfn.IChainable;
-  readonly task: tasks.LambdaInvoke;
+  readonly task: Drawn;
   /** What the next place follows: the task, or the wait behind it. */
   readonly last: { next(next: sfn.IChainable): unknown };
 }
 
-function draw(
-  scope: Construct,
-  plan: Plan,
-  functionOf: (stage: StageId) => lambda.IFunction,
-): sfn.IChainable {
+/** What the drawing needs of the props. */
+type Drawing = Pick<RolloutMachineProps, 'functionOf' | 'concurrency'>;
+
+function draw(scope: Construct, plan: Plan, drawing: Drawing): sfn.IChainable {
   const names = new Set<string>();
   const superseded = new sfn.Succeed(scope, 'superseded', {
     comment: 'A later version is current: its rollout takes over what this one has not proven.',
   });
-  const placed = (stage: StageId) => place(scope, stage, names, functionOf);
+  const placed = (stage: StageId) => place(scope, stage, names, drawing);
 
   const forward = plan.stages.map(placed);
   const stall = chained(waysOut.stall.stages.map(placed), fail(scope, 'stalled', waysOut.stall));
@@ -116,7 +130,7 @@ function usesRollBack(plan: Plan): boolean {
 }
 
 /** Where a stage leads that fails for good. The first Catch that fits decides. */
-function leave(task: tasks.LambdaInvoke, superseded: sfn.IChainable, otherwise: sfn.IChainable): void {
+function leave(task: Drawn, superseded: sfn.IChainable, otherwise: sfn.IChainable): void {
   task
     .addCatch(superseded, { errors: [supersededError], resultPath: '$.failure' })
     .addCatch(otherwise, { errors: ['States.ALL'], resultPath: '$.failure' });
@@ -136,17 +150,15 @@ function chained(places: readonly Place[], end: sfn.IChainable): sfn.IChainable 
 }
 
 /** A plan may have a stage twice, a state machine no name. */
-function place(
-  scope: Construct,
-  stage: StageId,
-  names: Set<string>,
-  functionOf: (stage: StageId) => lambda.IFunction,
-): Place {
+function place(scope: Construct, stage: StageId, names: Set<string>, drawing: Drawing): Place {
   let name: string = stage;
   for (let times = 2; names.has(name); times += 1) name = `${stage} ${times}`;
   names.add(name);
-  const made = task(scope, name, stage, functionOf);
-  const { waitSeconds, waitAfter }: StageDescription = stages[stage];
+  const { waitSeconds, waitAfter, each }: StageDescription = stages[stage];
+  const made =
+    each === undefined
+      ? task(scope, name, stage, drawing.functionOf)
+      : map(scope, name, stage, each, drawing);
   if (waitAfter !== undefined) {
     const wait = new sfn.Wait(scope, `wait after ${name}`, {
       time: sfn.WaitTime.secondsPath(`$.${waitAfter}`),
@@ -162,16 +174,71 @@ function place(
   return { stage, first: wait, task: made, last: made };
 }
 
+/**
+ * A stage over a list: a map that never fails. An item that fails for good is recorded by its id and the error's
+ * name, and the results take the list's place in the state.
+ */
+function map(
+  scope: Construct,
+  name: string,
+  stage: StageId,
+  each: Each,
+  { functionOf, concurrency }: Drawing,
+): sfn.Map | sfn.DistributedMap {
+  const path = `$.${each.items}`;
+  const one = task(scope, `${name}: one`, stage, functionOf, {
+    'id.$': '$.id',
+    'rollout.$': '$.rollout',
+    'retries.$': '$$.State.RetryCount',
+  });
+  one.addCatch(
+    new sfn.Pass(scope, `${name}: failed`, {
+      comment: 'Recorded by its id; the next stage judges.',
+      parameters: { 'id.$': '$.id', outcome: 'failed', 'code.$': '$.failure.Error' },
+    }),
+    { errors: ['States.ALL'], resultPath: '$.failure' },
+  );
+  const props = {
+    comment: stages[stage].does,
+    itemsPath: path,
+    itemSelector: {
+      'id.$': '$$.Map.Item.Value',
+      rollout: Object.fromEntries(itemMembers.map((member) => [`${member}.$`, `$.${member}`])),
+    },
+    resultPath: path,
+    maxConcurrency: concurrency ?? each.concurrency,
+  };
+  if (props.maxConcurrency <= inlineConcurrency) {
+    return new sfn.Map(scope, name, props).itemProcessor(one);
+  }
+  return new sfn.DistributedMap(scope, name, {
+    ...props,
+    mapExecutionType: sfn.StateMachineType.STANDARD,
+    // Without it, one child execution that ends otherwise than by our Catch would end the whole map.
+    toleratedFailurePercentage: 100,
+  }).itemProcessor(one);
+}
+
+function isDistributed({ stages: forward }: Plan, { concurrency }: Drawing): boolean {
+  return (
+    (concurrency ?? 0) > inlineConcurrency &&
+    forward.some((stage) => (stages[stage] as StageDescription).each !== undefined)
+  );
+}
+
+/** @param parameters what the function is given. Left out: the state as it is. */
 function task(
   scope: Construct,
   name: string,
   stage: StageId,
   functionOf: (stage: StageId) => lambda.IFunction,
+  parameters?: Record<string, string>,
 ): tasks.LambdaInvoke {
   const { does, timeoutSeconds, retry } = stages[stage];
   const state = new tasks.LambdaInvoke(scope, name, {
     comment: does,
     lambdaFunction: functionOf(stage),
+    ...(parameters === undefined ? {} : { payload: sfn.TaskInput.fromObject(parameters) }),
     // State in, state out, without the envelope of the Invoke API.
     payloadResponseOnly: true,
     // The table has these errors too, with our numbers.
@@ -191,7 +258,11 @@ function task(
 }
 
 /** CDK would also allow every version and alias of each function. */
-function machineRole(scope: Construct, functionArns: readonly string[]): iam.Role {
+function machineRole(
+  scope: Construct,
+  functionArns: readonly string[],
+  items: readonly IamStatement[],
+): iam.Role {
   const role = new iam.Role(scope, 'Role', {
     assumedBy: new iam.ServicePrincipal('states.amazonaws.com', {
       // Step Functions developer guide, "Prevent cross-service confused deputy issue".
@@ -203,6 +274,13 @@ function machineRole(scope: Construct, functionArns: readonly string[]): iam.Rol
           new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [...functionArns] }),
         ],
       }),
+      ...(items.length === 0
+        ? {}
+        : {
+            Items: new iam.PolicyDocument({
+              statements: items.map((statement) => declared(scope, statement)),
+            }),
+          }),
       Observability: new iam.PolicyDocument({
         statements: [
           new iam.PolicyStatement({
@@ -231,5 +309,20 @@ function machineRole(scope: Construct, functionArns: readonly string[]): iam.Rol
     reason:
       'Log delivery and X-Ray have no resource-level permissions for these actions (Step Functions developer guide, "IAM policies for logging" and "for X-Ray").',
   });
+  acknowledgeWildcards(role, items);
   return role;
+}
+
+/** A distributed map starts its items as executions (Step Functions developer guide, "IAM policies for Distributed Map"). */
+function itemExecutions(stateMachineName: string): IamStatement[] {
+  const arnOf = (resource: string) =>
+    `arn:{partition}:states:{region}:{account}:${resource}:${stateMachineName}`;
+  return [
+    { actions: ['states:StartExecution'], resources: [arnOf('stateMachine')] },
+    {
+      actions: ['states:DescribeExecution', 'states:StopExecution'],
+      resources: [`${arnOf('execution')}:*`],
+      wildcardReason: 'Step Functions makes the names of the executions of a map’s items.',
+    },
+  ];
 }

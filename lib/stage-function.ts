@@ -25,6 +25,10 @@ export interface StageFunctionProps {
   readonly handedOn: readonly RotatedSecret[];
   /** The kinds of these consumers, each once. */
   readonly consumerKinds: readonly string[];
+  /** What working with the instances of these secrets takes; used by stages that do. */
+  readonly fleets: readonly IamStatement[];
+  /** The kinds of these lists of instances, each once. */
+  readonly fleetKinds: readonly string[];
   /** Gets the events of rollouts. */
   readonly bus: events.EventBus;
   /** Encrypts the log lines. */
@@ -46,10 +50,16 @@ export class StageFunction extends Construct {
     const { stage, settings, secrets, bus } = props;
     const consumers = stage.redeploys ? props.consumers.filter((statement) => !onEachSecret(statement)) : [];
     const handedOn = stage.redeploys ? props.handedOn : [];
+    const fleets = stage.usesFleet === true ? props.fleets : [];
     const { function: made, role } = new PipelineFunction(this, 'Default', {
       functionName: nameOf(settings.deployment, stage.id),
       description: `Keyturn, ${settings.deployment}: ${stages[stage.id].does}.`,
-      entry: { kind: 'stage', stageId: stage.id, consumerKinds: stage.redeploys ? props.consumerKinds : [] },
+      entry: {
+        kind: 'stage',
+        stageId: stage.id,
+        consumerKinds: stage.redeploys ? props.consumerKinds : [],
+        ...(stage.usesFleet === true ? { fleetKinds: props.fleetKinds } : {}),
+      },
       settings,
       environment: { KEYTURN_BUS: bus.eventBusName },
       timeout: Duration.seconds(stages[stage.id].timeoutSeconds),
@@ -64,11 +74,12 @@ export class StageFunction extends Construct {
         ...consumers.map((statement) => declared(this, statement, secrets)),
         ...(handedOn.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], handedOn)] : []),
         ...onKeys(this, ['kms:Decrypt'], handedOn),
+        ...fleets.map((statement) => declared(this, statement)),
       ],
     });
     this.function = made;
     this.role = role;
-    acknowledgeWildcards(role, consumers);
+    acknowledgeWildcards(role, [...consumers, ...fleets]);
   }
 }
 

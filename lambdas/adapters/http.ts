@@ -11,7 +11,9 @@ export const http: Http = {
         headers: [...headers].map(([name, value]): [string, string] => [name, value.reveal()]),
         signal: AbortSignal.timeout(deadline),
       });
-      return { status: response.status, body: await limited(response, maximumBytes) };
+      const body = await limited(response, maximumBytes);
+      const retryAfter = secondsOf(response.headers.get('retry-after'));
+      return { status: response.status, body, ...(retryAfter === null ? {} : { retryAfter }) };
     } catch (cause) {
       if (cause instanceof KeyturnError) throw cause;
       // The text of a fetch error may quote a header that it refuses.
@@ -25,6 +27,11 @@ export const http: Http = {
     }
   },
 };
+
+/** Retry-After in seconds; a date (RFC 9110 section 10.2.3) counts as not told, for clocks differ. */
+function secondsOf(header: string | null): number | null {
+  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) : null;
+}
 
 async function limited(response: Response, maximumBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];

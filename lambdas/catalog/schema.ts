@@ -18,5 +18,7 @@ export const Catalog = z.strictObject({
   /** The document that the entries restate. */
   document: z.string(),
   secrets: z.record(z.string(), CatalogSecret),
+  /** Variables that must not be set anywhere -> why, as a clause. Default: none. */
+  forbidden: z._default(z.record(z.string(), z.string()), {}),
 });
 export type Catalog = z.infer<typeof Catalog>;

@@ -4,6 +4,7 @@
  */
 import type { ClassDefinition } from '../contract/secret-class.ts';
 import { secretClass as guarded } from './guarded.ts';
+import { secretClass as instanceTokenKey } from './instance-token-key.ts';
 import { secretClass as opaqueToken } from './opaque-token.ts';
 import { secretClass as operatorSupplied } from './operator-supplied.ts';
 import { secretClass as sharedToken } from './shared-token.ts';
@@ -14,6 +15,7 @@ export const registry = {
   'opaque-token': opaqueToken,
   'shared-token': sharedToken,
   'signing-key-cutover': signingKeyCutover,
+  'instance-token-key': instanceTokenKey,
   'signing-key-overlap': signingKeyOverlap,
   'operator-supplied': operatorSupplied,
   guarded,

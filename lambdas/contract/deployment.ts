@@ -83,6 +83,11 @@ const DeploymentSecret = z.strictObject({
    * once for classes that end sessions, else one after the other.
    */
   together: z.optional(z.boolean()),
+  /**
+   * The platform's deployed instances that hold tokens of this secret, for classes that redeploy each of them:
+   * how to list, redeploy and confirm them. See `lambdas/hooks/instances`.
+   */
+  instances: z.optional(OfKind),
   /** How to prove the new and the old value; overrides the catalog's. `null`: nothing can probe it. */
   probe: z.optional(z.nullable(OfKind)),
   /**
@@ -101,6 +106,11 @@ export const Deployment = z.strictObject({
   platform: z.string(),
   /** Where the platform answers, for probes with a path only. https, or http on a loopback address. */
   url: z.optional(z.string()),
+  /**
+   * Addresses of further services of the platform, by name: a probe with `at` goes there instead of to `url`. A
+   * rehearsal asks for the names of consumers. Default: none.
+   */
+  urls: z._default(z.record(Name, z.string()), {}),
   secrets: z.record(SecretKey, DeploymentSecret),
   consumers: z.record(Name, OfKind),
   notifications: z.optional(

@@ -36,6 +36,14 @@ export type ErrorCode =
   | 'HookRefused'
   /** A hook gave no complete answer in time, or an answer that was not foreseen. */
   | 'HookUnreachable'
+  /** The platform's list of instances cannot be read, or not now. */
+  | 'InstancesNotListed'
+  /** The list has more instances, or longer ids, than one rollout carries. */
+  | 'TooManyInstances'
+  /** One instance does not hold a token of the new key yet. */
+  | 'InstanceNotRenewed'
+  /** Some instances could not be renewed; the rollout stays open for them. */
+  | 'InstancesFailed'
   /** A later version is current: its rollout takes over. */
   | 'Superseded'
   /** The previous version cannot be brought back: there is none, or its target is not ours to restore. */

@@ -133,6 +133,8 @@ export const EventDetail = z.object({
   at: z.string(),
   /** The error's code, for events that tell of a failure. */
   code: z.optional(Text),
+  /** For rollouts that redeploy instances: how many are confirmed and how many are not, the first 20 of these by id. */
+  instances: z.optional(z.object({ confirmed: z.int(), failed: z.int(), failedIds: z.array(z.string()) })),
   /** What happened, in sentences for a person. */
   reason: z.optional(Text),
   /** What still works, in a sentence. */

@@ -30,7 +30,36 @@ export interface StageDescription {
   /** The way out when the stage fails for good. Default: `stall`. */
   readonly onFailure?: 'stall' | 'roll-back';
   readonly retry: readonly StageRetry[];
+  /** The stage runs once for every id of a list, several at once. Default: once, on the rollout's state. */
+  readonly each?: Each;
 }
+
+/**
+ * A stage over a list. It never fails as a whole: an item that fails for good is recorded by its id, and the
+ * stage after it judges the results.
+ */
+export interface Each {
+  /** The member of the state that holds the ids. The results take its place, so that the state holds one list. */
+  readonly items: 'instances';
+  /** How many run at once, where the deployment does not say: 1–`concurrencyLimit`. */
+  readonly concurrency: number;
+}
+
+/**
+ * Most items at once in an inline map; above it, a distributed map is drawn (Step Functions developer guide,
+ * "Inline mode": "up to 40 concurrent iterations").
+ */
+export const inlineConcurrency = 40;
+
+/** Most items at once that a deployment may ask for: a platform's API is asked by each of them. */
+export const concurrencyLimit = 200;
+
+/**
+ * Most items of one list. An inline item takes 7 events of the execution's history and 3 more for each retry, and
+ * a history ends at 25,000; the results of all items stand in one payload of at most 256 KiB (Step Functions
+ * developer guide, "Service quotas"). With ids of 64 characters, 1,000 results take half of it.
+ */
+export const itemLimit = 1_000;
 
 /**
  * A fault of the platform under a function, not of the stage: the Lambda service could not run it.
@@ -120,10 +149,53 @@ export const stages = {
       lambdaFaults,
     ],
   },
+  'list-instances': {
+    does: 'asks the platform which instances are deployed and active; takes their ids only',
+    timeoutSeconds: 300,
+    retry: [
+      {
+        errors: ['InstancesNotListed', 'ProbeInconclusive'],
+        intervalSeconds: 30,
+        maxAttempts: 5,
+        backoffRate: 2,
+        maxDelaySeconds: 300,
+      },
+      lambdaFaults,
+    ],
+  },
   retire: {
     does: 'publishes the version without the old value',
     timeoutSeconds: 60,
     retry: [otherRotation, lambdaFaults],
+  },
+  'renew-instances': {
+    does: 'redeploys each instance that is not confirmed yet, and confirms that it holds a token of the new key',
+    timeoutSeconds: 600,
+    each: { items: 'instances', concurrency: 20 },
+    retry: [
+      {
+        errors: ['InstanceNotRenewed', 'ProbeInconclusive'],
+        intervalSeconds: 20,
+        maxAttempts: 4,
+        backoffRate: 2,
+        maxDelaySeconds: 300,
+      },
+      lambdaFaults,
+    ],
+  },
+  'count-instances': {
+    does: 'reads the list again and counts: goes on only when every active instance is confirmed',
+    timeoutSeconds: 300,
+    retry: [
+      {
+        errors: ['InstancesNotListed', 'ProbeInconclusive'],
+        intervalSeconds: 30,
+        maxAttempts: 5,
+        backoffRate: 2,
+        maxDelaySeconds: 300,
+      },
+      lambdaFaults,
+    ],
   },
   prove: {
     does: 'probes that the new value works and that the old one is refused',
@@ -187,6 +259,18 @@ export const plans = {
       'verify',
       'retire',
       'redeploy',
+      'prove',
+      'complete',
+    ],
+  },
+  'redeploy-instances': {
+    does: 'the new key is current; restart the platform, then redeploy every instance that holds a token of the old key',
+    stages: [
+      'settle',
+      'redeploy',
+      'list-instances',
+      'renew-instances',
+      'count-instances',
       'prove',
       'complete',
     ],

@@ -89,6 +89,8 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly body: string;
+  /** Seconds after which the target asks to be asked again (RFC 9110 section 10.2.3). Left out: it does not say. */
+  readonly retryAfter?: number;
 }
 
 export interface Http {

@@ -5,6 +5,28 @@ import { KeyturnError } from './errors.ts';
 export const RolloutFailure = z.object({ Error: z.string(), Cause: z.optional(z.string()) });
 export type RolloutFailure = z.infer<typeof RolloutFailure>;
 
+/** An id as it may stand in a state, a sentence and a path: no slash, no dot first, nothing to escape. */
+export const InstanceId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/));
+
+/** How it went with one instance. */
+export const InstanceResult = z.strictObject({
+  id: InstanceId,
+  outcome: z.enum([
+    /** Redeployed by this execution, and confirmed. */
+    'renewed',
+    /** Was confirmed already when it was looked at. */
+    'found',
+    /** The platform does not have it any more. */
+    'gone',
+    /** Failed in every try; `code` tells the last error's name. */
+    'failed',
+  ]),
+  /** Invocations that it took. Left out for failed ones: all that the plan's table gives to their error. */
+  attempts: z.optional(z.int()),
+  code: z.optional(z.string()),
+});
+export type InstanceResult = z.infer<typeof InstanceResult>;
+
 /**
  * What a rollout carries from stage to stage: the input and output of every state. Step Functions keeps it
  * for 90 days in clear, so it holds ids, times and counts, and nothing else.
@@ -27,6 +49,10 @@ export const RolloutState = z.strictObject({
   holdSeconds: z.optional(z.int().check(z.minimum(0))),
   /** Consumers that the redeploy stage found healthy and younger than the version. */
   consumersRenewed: z.optional(z.int()),
+  /** The ids of the platform's instances; after they were renewed, how it went with each. */
+  instances: z.optional(z.union([z.array(InstanceId), z.array(InstanceResult)])),
+  /** Instances that hold a token of the new key, once they were counted. */
+  instancesConfirmed: z.optional(z.int()),
   /** Whether the old value was probed and refused; null when nothing can probe it. */
   oldValueRefused: z.optional(z.nullable(z.boolean())),
   /** The version that was given up, once the rollout has been rolled back. */
@@ -35,6 +61,36 @@ export const RolloutState = z.strictObject({
   failure: z.optional(RolloutFailure),
 });
 export type RolloutState = z.infer<typeof RolloutState>;
+
+/** The input of a stage that runs once for each id. */
+export const ItemState = z.strictObject({
+  id: InstanceId,
+  /** Tries before this one. */
+  retries: z.int(),
+  rollout: RolloutState,
+});
+export type ItemState = z.infer<typeof ItemState>;
+
+/** The members of the state that every item is given: what tells secret and versions, and no list. */
+export const itemMembers = [
+  'schema',
+  'secretId',
+  'versionId',
+  'previousVersionId',
+  'plan',
+  'publishedAt',
+  'attempt',
+] as const satisfies readonly (keyof RolloutState)[];
+
+/** @throws KeyturnError EventInvalid, naming the field. */
+export function parseItemState(input: unknown): ItemState {
+  return parsed(ItemState, input);
+}
+
+/** The results in a state, or none: before the map its member holds ids. */
+export function resultsOf({ instances }: RolloutState): readonly InstanceResult[] {
+  return (instances ?? []).filter((one) => typeof one !== 'string');
+}
 
 /** @throws KeyturnError EventInvalid, naming the field. */
 export function parseRolloutState(input: unknown): RolloutState {

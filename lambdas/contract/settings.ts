@@ -30,6 +30,8 @@ export const SecretSettings = z.strictObject({
   together: z.boolean(),
   /** Consumers in full, each with its name. */
   consumers: z.array(z.looseObject({ name: z.string(), kind: z.string() })),
+  /** The platform's deployed instances that hold tokens of this secret. Left out: the plan asks for none. */
+  instances: z.optional(z.looseObject({ kind: z.string() })),
   /** Null: nothing can probe this secret. */
   probe: z.nullable(z.looseObject({ kind: z.string() })),
   /** Days after which a person is reminded to supply a new value. Default: no reminder. */

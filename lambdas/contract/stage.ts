@@ -1,7 +1,7 @@
-import type { ConnectedKind } from './hooks.ts';
+import type { ConnectedFleetKind, ConnectedKind } from './hooks.ts';
 import type { StageId } from './plan.ts';
 import type { Clock, Events, Http, Log, Metrics, Secrets } from './ports.ts';
-import type { RolloutState } from './rollout-state.ts';
+import type { InstanceResult, RolloutState } from './rollout-state.ts';
 import type { SecretAction } from './secret-class.ts';
 import type { Settings } from './settings.ts';
 
@@ -11,6 +11,8 @@ export interface StagePorts {
   readonly events: Events;
   /** The kinds of consumers in use, by kind; empty in the functions of stages that restart nothing. */
   readonly consumers: ReadonlyMap<string, ConnectedKind>;
+  /** The kinds of instance lists in use, by kind; empty in the functions of stages that need none. */
+  readonly fleets: ReadonlyMap<string, ConnectedFleetKind>;
   readonly http: Http;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -37,9 +39,12 @@ export interface StageDefinition {
   readonly putsEvents: boolean;
   /** Whether it restarts consumers, and so needs their statements. */
   readonly redeploys: boolean;
+  /** Whether it works with the platform's instances, and so needs the statements of their list. Default: no. */
+  readonly usesFleet?: boolean;
   /**
-   * May run twice, and late. What it returns is the next state's input.
+   * May run twice, and late. What it returns is the next state's input; of a stage that runs for each id, the
+   * item's result.
    * @throws KeyturnError whose code the plan retries or catches.
    */
-  run(input: unknown, context: StageContext): Promise<RolloutState>;
+  run(input: unknown, context: StageContext): Promise<RolloutState | InstanceResult>;
 }

@@ -24,7 +24,11 @@ export const stage: StageDefinition = {
           : 'nothing can probe the old value';
     const { metrics } = context.ports;
     const of = { Deployment: context.settings.deployment, Secret: secret.key };
-    const reason = `${state.consumersRenewed ?? 0} consumers run with the new value; ${proof}.`;
+    const instances =
+      state.instancesConfirmed === undefined
+        ? ''
+        : `${state.instancesConfirmed} instances hold a token of it; `;
+    const reason = `${state.consumersRenewed ?? 0} consumers run with the new value; ${instances}${proof}.`;
     await context.ports.events.put(
       rolloutEvent('Rollout Completed', state, secret, context, { at: 'complete', reason }),
     );

@@ -1,7 +1,7 @@
 import type { RolloutState } from '../contract/rollout-state.ts';
 
-/** Most characters of a reason: EventBridge and e-mail have room, a reader's patience has not. */
-const longestReason = 600;
+/** Most characters of a reason: room for the 20 longest ids of instances that a sentence may name. */
+const longestReason = 1_800;
 
 /** Why a rollout left its way, in a sentence. A function's error arrives as JSON text; only its message is taken. */
 export function reasonOf({ failure }: RolloutState): string {

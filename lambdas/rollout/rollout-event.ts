@@ -1,7 +1,8 @@
 import { type DetailType, type EventDetail, type KeyturnEvent, keyturnEvent } from '../contract/events.ts';
-import type { RolloutState } from '../contract/rollout-state.ts';
+import { type RolloutState, resultsOf } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext } from '../contract/stage.ts';
+import { tallyOf } from './instance-tally.ts';
 
 /** An event of a rollout: what its state says, and what the stage adds. */
 export function rolloutEvent(
@@ -11,6 +12,7 @@ export function rolloutEvent(
   { settings }: StageContext,
   told: Pick<EventDetail, 'at' | 'code' | 'reason' | 'works' | 'next'>,
 ): KeyturnEvent {
+  const results = resultsOf(state);
   return keyturnEvent(type, {
     schema: 1,
     deployment: settings.deployment,
@@ -22,6 +24,7 @@ export function rolloutEvent(
     class: secret.class,
     plan: state.plan,
     publishedAt: state.publishedAt,
+    ...(results.length === 0 ? {} : { instances: tallyOf(results) }),
     ...told,
   });
 }

@@ -2,10 +2,13 @@
 import type { StageId } from '../contract/plan.ts';
 import type { StageDefinition } from '../contract/stage.ts';
 import { stage as complete } from './complete.ts';
+import { stage as countInstances } from './count-instances.ts';
 import { stage as hold } from './hold.ts';
+import { stage as listInstances } from './list-instances.ts';
 import { stage as promote } from './promote.ts';
 import { stage as prove } from './prove.ts';
 import { stage as redeploy } from './redeploy.ts';
+import { stage as renewInstances } from './renew-instances.ts';
 import { stage as retire } from './retire.ts';
 import { stage as rollBack } from './roll-back.ts';
 import { stage as rolledBack } from './rolled-back.ts';
@@ -20,6 +23,9 @@ export const stageDefinitions: Readonly<Record<StageId, StageDefinition>> = {
   hold,
   verify,
   retire,
+  'list-instances': listInstances,
+  'renew-instances': renewInstances,
+  'count-instances': countInstances,
   prove,
   complete,
   'roll-back': rollBack,

@@ -8,13 +8,15 @@ import type { Catalog } from '../../lambdas/catalog/schema.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
-import type { IamStatement } from '../../lambdas/contract/hooks.ts';
-import type { PlanId } from '../../lambdas/contract/plan.ts';
+import type { FleetNeeds, IamStatement } from '../../lambdas/contract/hooks.ts';
+import { type Plan, type PlanId, plans } from '../../lambdas/contract/plan.ts';
 import { checkSchedule, type Window } from '../../lambdas/contract/schedule.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import type { SecretSettings } from '../../lambdas/contract/settings.ts';
+import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
+import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 
 export interface ResolvedSecret {
   readonly key: string;
@@ -23,6 +25,8 @@ export interface ResolvedSecret {
   readonly source: DeploymentSecret['source'];
   /** Null: the secret rotates on demand only. */
   readonly window: Window | null;
+  /** What working with its instances takes; null where its plan has none. */
+  readonly fleet: (FleetNeeds & { readonly kind: string }) | null;
   /** What its functions are told. */
   readonly settings: SecretSettings;
 }
@@ -81,6 +85,7 @@ function resolveSecret(
   catalog: Catalog,
 ): ResolvedSecret {
   const field = `secrets.${key}`;
+  refuseForbidden(field, [key], catalog);
   const known = Object.hasOwn(catalog.secrets, key) ? catalog.secrets[key] : undefined;
   const classId = secret.class ?? known?.class;
   if (classId === undefined) {
@@ -95,18 +100,21 @@ function resolveSecret(
   const options = { ...(classId === known?.class ? known.options : {}), ...secret.options };
   const parsed = secretClass.parse(options);
   if (!parsed.ok) throw invalid(`${field}: ${parsed.broken[0] ?? 'its options break a rule.'}`);
+  refuseForbidden(`${field}.options`, secretClass.bind(options).variables(), catalog);
   const window = resolveWindow(field, secret, secretClass);
   if (secret.remindAfterDays !== undefined && !secretClass.supplied) {
     throw invalid(
       `${field}.remindAfterDays must be left out: the class ${secretClass.id} makes its values itself, so there is nothing to remind a person of.`,
     );
   }
+  const instances = resolveInstances(field, secret, secretClass, deployment);
   return {
     key,
     class: secretClass,
     plan: secretClass.plan,
     source: secret.source,
     window,
+    fleet: instances?.fleet ?? null,
     settings: {
       key,
       id: idOf(secret.source),
@@ -123,6 +131,7 @@ function resolveSecret(
           throw invalid(`${field}.consumers must name members of consumers; received "${name}".`);
         return { ...consumer, name };
       }),
+      ...(instances === null ? {} : { instances: instances.members }),
       probe: resolveProbe(field, secret.probe === undefined ? known?.probe : secret.probe, deployment),
       ...holdOf(secretClass, parsed.options),
       ...(secret.remindAfterDays === undefined ? {} : { remindAfterDays: secret.remindAfterDays }),
@@ -134,6 +143,14 @@ function resolveSecret(
 function holdOf(secretClass: ClassDefinition, options: unknown): Pick<SecretSettings, 'holdSeconds'> {
   const { phases } = secretClass.bind(options);
   return phases === null ? {} : { holdSeconds: phases.holdSeconds() };
+}
+
+/** Variables that the platform's document says not to set at all. */
+function refuseForbidden(field: string, variables: readonly string[], { forbidden }: Catalog): void {
+  for (const variable of variables) {
+    const why = Object.hasOwn(forbidden, variable) ? forbidden[variable] : undefined;
+    if (why !== undefined) throw invalid(`${field} must not name ${variable}: ${why}.`);
+  }
 }
 
 /** Names and ARNs are both ids for Secrets Manager; the ARN is more exact where there is one. */
@@ -159,7 +176,40 @@ function resolveWindow(field: string, secret: DeploymentSecret, secretClass: Cla
   return checked.value;
 }
 
-/** A probe with a path only goes to the deployment's url. */
+/** The list of instances that the class's plan works with, complete; null where the plan has none. */
+function resolveInstances(
+  field: string,
+  { instances }: DeploymentSecret,
+  { id, plan: planId }: ClassDefinition,
+  deployment: Deployment,
+): {
+  readonly fleet: NonNullable<ResolvedSecret['fleet']>;
+  readonly members: { readonly kind: string };
+} | null {
+  const plan: Plan = plans[planId];
+  const needed = plan.stages.some((stage) => stageDefinitions[stage].usesFleet === true);
+  if (instances === undefined && !needed) return null;
+  if (instances === undefined) {
+    throw invalid(
+      `${field}.instances must say how the platform lists, redeploys and confirms its instances: the class ${id} redeploys each of them; it is missing.`,
+    );
+  }
+  if (!needed) {
+    throw invalid(`${field}.instances must be left out: the class ${id} redeploys consumers only.`);
+  }
+  const kind = fleetKinds.get(instances.kind);
+  if (kind === undefined) {
+    throw invalid(
+      `${field}.instances.kind must be one of ${[...fleetKinds.keys()].join(', ')}; received "${instances.kind}".`,
+    );
+  }
+  const members = { ...(deployment.url === undefined ? {} : { url: deployment.url }), ...instances };
+  const checked = kind.check(members);
+  if (!checked.ok) throw invalid(`${field}.instances: ${checked.broken[0] ?? 'they break a rule.'}`);
+  return { fleet: { ...checked.hook, kind: instances.kind }, members };
+}
+
+/** A probe with a path only goes to the deployment's url, or with `at` to one of its `urls`. */
 function resolveProbe(
   field: string,
   probe: Readonly<Record<string, unknown>> | null | undefined,
@@ -173,14 +223,25 @@ function resolveProbe(
       `${field}.probe.kind must be one of ${[...probeKinds.keys()].join(', ')}; received "${kind}".`,
     );
   }
-  const { path, ...rest } = probe;
+  const { path, at, ...rest } = probe;
+  const base = baseOf(field, at, deployment);
   const whole =
-    typeof path === 'string' && rest.url === undefined && deployment.url !== undefined
-      ? { ...rest, url: joined(deployment.url, path) }
-      : probe;
+    typeof path === 'string' && rest.url === undefined && base !== undefined
+      ? { ...rest, url: joined(base, path) }
+      : { ...(path === undefined ? {} : { path }), ...rest };
   const bound = hook.bind(whole);
   if (!bound.ok) throw invalid(`${field}: ${bound.broken[0] ?? 'its probe breaks a rule.'}`);
   return { ...whole, kind };
+}
+
+/** @param at the probe's member: a name of `urls`, or nothing. */
+function baseOf(field: string, at: unknown, { url, urls }: Deployment): string | undefined {
+  if (at === undefined) return url;
+  const base = typeof at === 'string' && Object.hasOwn(urls, at) ? urls[at] : undefined;
+  if (base !== undefined) return base;
+  throw invalid(
+    `${field}.probe.at must be one of urls (${Object.keys(urls).join(', ') || 'there are none'}); received ${JSON.stringify(at)}.`,
+  );
 }
 
 function joined(base: string, path: string): string {

@@ -15,6 +15,12 @@ export interface Token {
 export interface ClientRequest {
   readonly method: 'GET' | 'POST';
   readonly path: string;
+  /** The consumer or companion that is asked. Default: the one that answers at the platform's address. */
+  readonly at?: string;
+  /** Further request headers. Default: none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A status that counts as served, beside 2xx: the platform's answer to a value that it does not know. */
+  readonly lesser?: number;
   /** `authorization` is added from `bearer`. */
   readonly bearer?: string;
   /** Sent as JSON. */
@@ -70,7 +76,7 @@ export interface TokenClient extends Omit<Behaviour, 'client'> {
   readonly login: Login;
   /** The deployment's key of the secret that signs the tokens. */
   readonly signedBy: string;
-  readonly call: Pick<ClientRequest, 'method' | 'path' | 'body'>;
+  readonly call: Pick<ClientRequest, 'method' | 'path' | 'body' | 'at'>;
 }
 
 /** Clients that log in, call with their token, and log in again once the token is refused. */

@@ -6,9 +6,12 @@ import type { HistoryEvent } from './endpoint/execution-history.ts';
 import type { RotationRun } from './endpoint/secrets-manager/index.ts';
 import type { ReportStage } from './report.ts';
 
-/** Milliseconds between two looks, and for the whole way. */
+/** Milliseconds between two looks, and without anything new. */
 const pause = 60;
 const patience = 60_000;
+
+/** Items of a map between two words on its progress. */
+const progressStep = 50;
 
 /**
  * A stage that has failed this often, over this many milliseconds, is not waited for any longer: on AWS it would be
@@ -45,10 +48,17 @@ export async function follow(
   token: string,
   onProgress: (what: string) => Promise<void>,
 ): Promise<Followed> {
-  const deadline = performance.now() + patience;
+  let deadline = performance.now() + patience;
+  let seen = 0;
+  const known = new Map<string, HistoryEvent[]>();
   for (;;) {
     const run = (await client.rotations()).find((one) => one.token === token && one.kind === 'rotation');
-    const execution = (await client.executions()).find(({ input }) => versionOf(input) === token);
+    // The latest attempt, where the rollout was resumed.
+    const execution = (await client.executions()).findLast(({ input }) => versionOf(input) === token);
+    const history = execution === undefined ? [] : await grown(client, execution.arn, known);
+    // A map over hundreds of instances takes its time on a busy machine; what still moves is not given up.
+    if (history.length > seen) deadline = performance.now() + patience;
+    seen = history.length;
     const refusal = run === undefined ? null : refusalOf(run);
     if (run !== undefined && refusal !== null) {
       return {
@@ -65,19 +75,20 @@ export async function follow(
       execution.status !== 'RUNNING' &&
       run.status === 'succeeded'
     ) {
-      return ended(run, execution, await client.history(execution.arn));
+      // It may have ended after its history was read.
+      return ended(run, execution, await grown(client, execution.arn, known));
     }
-    const stuck = execution === undefined ? null : stuckIn(await client.history(execution.arn));
+    const stuck = execution === undefined ? null : stuckIn(history);
     if (run !== undefined && execution !== undefined && stuck !== null) {
       return {
         end: 'stalled',
-        stages: [...stepsOf(run), ...stagesOf(await client.history(execution.arn))],
+        stages: [...stepsOf(run), ...stagesOf(history)],
         sentence: stuck,
         oldValueRefused: null,
         transitions: execution.stateTransitions,
       };
     }
-    await onProgress(await now(client, run, execution));
+    await onProgress(now(run, history));
     if (performance.now() > deadline) {
       const sentence = `It was not over after ${patience / 1000} s: the rotation is ${run?.status ?? 'unknown'}, the rollout ${execution?.status ?? 'not started'}.`;
       return {
@@ -90,6 +101,22 @@ export async function follow(
     }
     await sleep(pause);
   }
+}
+
+/**
+ * The history so far. Only what is new is asked for: a map over hundreds of instances has thousands of events.
+ *
+ * @param known what was read before, by execution
+ */
+async function grown(
+  client: AccountClient,
+  execution: string,
+  known: Map<string, HistoryEvent[]>,
+): Promise<readonly HistoryEvent[]> {
+  const events = known.get(execution) ?? [];
+  known.set(execution, events);
+  events.push(...(await client.history(execution, events.length)));
+  return events;
 }
 
 function ended(run: RotationRun, execution: ExecutionSummary, history: readonly HistoryEvent[]): Followed {
@@ -123,12 +150,13 @@ function stepsOf(run: RotationRun): ReportStage[] {
 }
 
 function stagesOf(history: readonly HistoryEvent[]): ReportStage[] {
-  return history.flatMap((event) => {
-    const name = nameIn(event.stateEnteredEventDetails);
+  const marks = history.filter(
+    (event) => stageIn(event) !== null || /^Execution(Succeeded|Failed)$/.test(event.type),
+  );
+  return marks.flatMap((event, index) => {
+    const name = stageIn(event);
     if (name === null) return [];
-    const exit = history.find(
-      (later) => later.id > event.id && /StateEntered$|^Execution(Succeeded|Failed)$/.test(later.type),
-    );
+    const exit = marks[index + 1];
     const until = exit?.timestamp ?? history.at(-1)?.timestamp ?? event.timestamp;
     return [{ name, seconds: Math.round(Math.max(0, until - event.timestamp) * 1000) / 1000 }];
   });
@@ -140,24 +168,48 @@ function refusalOf(run: RotationRun): string | null {
   return outcome.errorMessage;
 }
 
-async function now(
-  client: AccountClient,
-  run: RotationRun | undefined,
-  execution: ExecutionSummary | undefined,
-): Promise<string> {
-  if (execution === undefined)
+function now(run: RotationRun | undefined, history: readonly HistoryEvent[]): string {
+  if (history.length === 0)
     return run?.attempts.at(-1)?.steps.at(-1)?.step.replace('Secret', '') ?? 'asked for';
-  const entered = (await client.history(execution.arn)).flatMap(
-    (event) => nameIn(event.stateEnteredEventDetails) ?? [],
-  );
-  return entered.at(-1) ?? 'rollout';
+  const entered = history.findLast((event) => stageIn(event) !== null);
+  const name = entered === undefined ? null : stageIn(entered);
+  if (entered === undefined || name === null) return 'rollout';
+  return `${name}${entered.type === 'MapStateEntered' ? ` ${mapProgress(entered, history)}` : ''}`;
+}
+
+/** "120 of 500": items that have come to their end, failed ones too. */
+function mapProgress(entered: HistoryEvent, history: readonly HistoryEvent[]): string {
+  const since = history.filter(({ id }) => id > entered.id);
+  const done = since.filter(({ type }) => type === 'MapIterationSucceeded').length;
+  // In steps: a pipe gets a line for each change.
+  return `${done - (done % progressStep)} of ${itemsIn(entered.stateEnteredEventDetails)}`;
+}
+
+/** How long the list is that a map was entered with. */
+function itemsIn(details: unknown): number {
+  const input = typeof details === 'object' && details !== null ? Reflect.get(details, 'input') : undefined;
+  const instances = typeof input === 'string' ? record(input)?.instances : undefined;
+  return Array.isArray(instances) ? instances.length : 0;
+}
+
+/** The stage that an event enters; null for other events, and for the states inside a map. */
+function stageIn({ stateEnteredEventDetails }: HistoryEvent): string | null {
+  const name = nameIn(stateEnteredEventDetails);
+  return name === null || isInner(name) ? null : name;
+}
+
+/** States inside a map are named after it, with a colon. */
+function isInner(name: string): boolean {
+  return name.includes(': ');
 }
 
 /** The sentence of a stage that fails again and again; null while there is hope. */
 function stuckIn(history: readonly HistoryEvent[]): string | null {
-  const entered = history.findLast((event) => nameIn(event.stateEnteredEventDetails) !== null);
+  const entered = history.findLast((event) => stageIn(event) !== null);
   const latest = history.at(-1);
   if (entered === undefined || latest === undefined) return null;
+  // Items of a map fail side by side, and the map goes on.
+  if (entered.type === 'MapStateEntered') return null;
   const failures = history.filter(({ id, type }) => id > entered.id && type === 'TaskFailed').length;
   const waited = (latest.timestamp - entered.timestamp) * 1000;
   if (failures < mostFailures || waited < leastWait) return null;

@@ -30,6 +30,7 @@ export function exchange(
         method: what.method,
         headers: {
           accept: 'application/json',
+          ...what.headers,
           ...(what.bearer === undefined ? {} : { authorization: `Bearer ${what.bearer}` }),
           ...(text === null
             ? {}

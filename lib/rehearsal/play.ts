@@ -34,7 +34,7 @@ export interface Player {
 
 /** @param begun a token of a rotation that began by itself, when a schedule did it. */
 export async function play(
-  scenario: Pick<Scenario, 'id' | 'expected' | 'begin' | 'clear' | 'onProgress' | 'verify'>,
+  scenario: Pick<Scenario, 'id' | 'expected' | 'begin' | 'clear' | 'onProgress' | 'verify' | 'resumes'>,
   player: Player,
 ): Promise<Played> {
   const { stage, traffic, progress } = player;
@@ -42,7 +42,8 @@ export async function play(
   const { resolved } = secret;
   const line = `${deployment.resolved.platform} ${resolved.key}, ${scenario.id}`;
   progress.update(line, 'begins');
-  const before = await operator.read(secretId, 'AWSCURRENT');
+  // A rollout that is resumed has moved the value before: what it must prove dead is the previous one.
+  const before = await operator.read(secretId, scenario.resumes === true ? 'AWSPREVIOUS' : 'AWSCURRENT');
   await client.clearCalls();
   const tally = traffic.tally();
   if (resolved.class.cutover) traffic.beginCutover(resolved.key);

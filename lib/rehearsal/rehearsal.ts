@@ -4,6 +4,7 @@
  */
 import { createServer } from 'node:net';
 import { type Operator, operator as operatorOf } from '../../lambdas/adapters/aws/operator.ts';
+import { rolloutsOf } from '../../lambdas/adapters/aws/rollouts.ts';
 import { http } from '../../lambdas/adapters/http.ts';
 import { clock } from '../../lambdas/adapters/platform.ts';
 import type { Deployment } from '../../lambdas/contract/deployment.ts';
@@ -39,6 +40,9 @@ export interface Rehearsal {
   readonly progress: Progress;
 }
 
+/** What a person works with. */
+type Person = Pick<Stage, 'operator' | 'rollouts'>;
+
 /** One platform as it runs. */
 export interface Running {
   readonly deployment: StagedDeployment;
@@ -69,13 +73,14 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     for (const { deployment, keys } of chosen) staged.push(await stageDeployment(deployment, keys, staging));
     progress.note('Synthesising the stacks.');
     const templates = synthesise(staged.map(({ resolved }) => resolved));
-    const person = operatorOf({
+    const access = {
       region,
       endpoint: client.url,
       credentials: { accessKeyId: 'operator', secretAccessKey: 'operator' },
-    });
+    };
+    const person: Person = { operator: operatorOf(access), rollouts: rolloutsOf(access) };
     for (const [index, deployment] of staged.entries()) {
-      await createImported(deployment, person);
+      await createImported(deployment, person.operator);
       progress.note(`Deploying keyturn-${deployment.resolved.name}.`);
       await client.deploy(templates[index] ?? '');
     }
@@ -136,7 +141,7 @@ async function playAll({ stages, traffic }: Running, progress: Progress): Promis
 async function start(
   deployment: StagedDeployment,
   client: AccountClient,
-  person: Operator,
+  { operator: person, rollouts }: Person,
   progress: Progress,
 ): Promise<Running> {
   const stages: Stage[] = [];
@@ -144,7 +149,7 @@ async function start(
     const secretId = nameOfSecret(secret);
     if (!secret.imported) await person.edit(secretId, documentOf(secret.initial));
     const [nextRound, nextConsent] = [counter(), counter()];
-    const own = { client, operator: person, deployment, secret, secretId, nextRound, nextConsent };
+    const own = { client, operator: person, rollouts, deployment, secret, secretId, nextRound, nextConsent };
     stages.push({
       ...own,
       get others() {
@@ -153,7 +158,7 @@ async function start(
     });
   }
   progress.note(`Starting ${deployment.resolved.title}, with traffic on it.`);
-  for (const consumer of deployment.consumers) {
+  for (const consumer of [...deployment.companions, ...deployment.consumers]) {
     const arnOf = (key: string) =>
       `arn:aws:secretsmanager:${region}:${account}:secret:${nameOfSecret(deployment.secrets.find(({ resolved }) => resolved.key === key))}`;
     await client.defineService({
@@ -172,6 +177,7 @@ async function start(
   }
   const traffic = startTraffic({
     url: deployment.url,
+    urls: deployment.urls,
     behaviours: deployment.behaviours,
     readVariable: async (key, variable) => {
       const stage = stages.find(({ secret }) => secret.resolved.key === key);
@@ -190,8 +196,9 @@ function counter(): () => number {
   };
 }
 
-/** An imported secret is there before the stack that imports it. */
+/** An imported secret, and one that a hook reads, is there before the stack that imports it. */
 async function createImported(deployment: StagedDeployment, person: Operator): Promise<void> {
+  for (const [name, variables] of deployment.credentials) await person.create(name, documentOf(variables));
   for (const secret of deployment.secrets) {
     if (secret.imported) await person.create(nameOfSecret(secret), documentOf(secret.initial));
   }

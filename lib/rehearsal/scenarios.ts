@@ -4,8 +4,11 @@
  */
 import type { Operator } from '../../lambdas/adapters/aws/operator.ts';
 import { consentTag } from '../../lambdas/contract/marks.ts';
+import type { Rollouts } from '../../lambdas/contract/ports.ts';
+import { parseRolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { isInWindow } from '../../lambdas/contract/schedule.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
+import { executionName } from '../../lambdas/rollout/start.ts';
 import { nameOf } from '../pipeline-function.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
 import type { ReportOutcome } from './report.ts';
@@ -15,6 +18,7 @@ import type { StagedDeployment, StagedSecret } from './stage-deployment.ts';
 export interface Stage {
   readonly client: AccountClient;
   readonly operator: Operator;
+  readonly rollouts: Rollouts;
   readonly deployment: StagedDeployment;
   readonly secret: StagedSecret;
   readonly secretId: string;
@@ -38,6 +42,8 @@ export interface Scenario {
   onProgress?(stage: Stage, what: string): Promise<void>;
   /** What must hold at the end beside the outcome. @returns the sentence of what did not, or null. */
   verify?(stage: Stage): Promise<string | null>;
+  /** True: it goes on with the rollout of the scenario before, and rotates nothing. Default: it rotates. */
+  readonly resumes?: boolean;
   /** What a person does afterwards to leave the secret as it was. */
   readonly clear: ((stage: Stage) => Promise<void>) | null;
 }
@@ -74,6 +80,32 @@ export const scenarios: readonly Scenario[] = [
     fits: isOutsideWindow,
     begin: ({ operator, secretId }) => operator.rotate(secretId),
     clear: clearPending,
+  },
+  {
+    // A person said yes to it. Two of the platform's instances do not come up again, whatever is tried.
+    id: 'two instances never come up',
+    expected: 'stalled',
+    once: true,
+    fits: ({ resolved }) => resolved.fleet !== null,
+    async begin(stage) {
+      await consentIfAsked(stage);
+      return stage.operator.rotate(stage.secretId);
+    },
+    verify: (stage) => namesFailed(stage, ['automation-137', 'automation-404']),
+    clear: null,
+  },
+  {
+    // Somebody repairs the two, and has the rollout go on: the others are left alone.
+    id: 'resumed',
+    expected: 'completed',
+    once: true,
+    resumes: true,
+    fits: ({ resolved }) => resolved.fleet !== null,
+    async begin(stage) {
+      await stage.deployment.heal?.();
+      return nextAttempt(stage);
+    },
+    clear: null,
   },
   {
     // "Rotate secret immediately" in the console.
@@ -286,4 +318,29 @@ async function rolloutsOver({ client }: Stage): Promise<void> {
     if ((await client.executions()).every(({ status }) => status !== 'RUNNING')) return;
     await new Promise((resolve) => setTimeout(resolve, 40));
   }
+}
+
+/** Starts the rollout of the current version once more, under its next name: what `resume` of the CLI does. */
+async function nextAttempt({ client, operator, rollouts, secret, secretId }: Stage): Promise<string> {
+  const { versionId } = await operator.read(secretId, 'AWSCURRENT');
+  const latest = (await client.executions()).findLast(({ input }) => input.includes(versionId));
+  if (latest === undefined) throw new Error(`${secret.resolved.key} has no rollout to resume.`);
+  const before = parseRolloutState(JSON.parse(latest.input));
+  const state = { ...before, attempt: before.attempt + 1 };
+  const name = executionName(secret.resolved.key, state);
+  await rollouts.start(latest.stateMachineArn, name, JSON.stringify(state));
+  return versionId;
+}
+
+/** The event of the stall must name exactly these instances, with the count of the others. */
+async function namesFailed({ client, secretId }: Stage, ids: readonly string[]): Promise<string | null> {
+  const { items } = await client.events();
+  const stalled = items.findLast(
+    ({ event }) =>
+      JSON.stringify(event).includes('InstancesFailed') && JSON.stringify(event).includes(secretId),
+  );
+  const text = JSON.stringify(stalled?.event ?? {});
+  return ids.every((id) => text.includes(id)) && text.includes('498')
+    ? null
+    : `The event of the stall must name ${ids.join(' and ')} and count 498 others.`;
 }

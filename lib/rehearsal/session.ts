@@ -8,6 +8,8 @@ import type { OpenTally } from './tally.ts';
 /** What all clients of a platform share. */
 export interface Ground {
   readonly url: string;
+  /** Addresses of the platform's services, by name. */
+  readonly urls: Readonly<Record<string, string>>;
   readonly agent: Agent;
   /** Milliseconds for one exchange. */
   readonly deadline: number;
@@ -89,7 +91,9 @@ export class ClientSession implements Session {
   }
 
   async #judged<T>(request: ClientRequest, read: (body: unknown) => T | null): Promise<Judged<T>> {
-    const { url, agent, deadline, cutovers, now } = this.#ground;
+    const { agent, deadline, cutovers, now } = this.#ground;
+    const url =
+      request.at === undefined ? this.#ground.url : (this.#ground.urls[request.at] ?? this.#ground.url);
     const failed = (what: string): Judged<T> => ({
       kind: 'failed',
       sentence: `${this.#client}: ${request.method} ${request.path} ${what}.`,
@@ -100,7 +104,7 @@ export class ClientSession implements Session {
     } catch (error) {
       return failed(`got no answer (${codeOf(error)})`);
     }
-    if (answer.status >= 200 && answer.status <= 299) {
+    if ((answer.status >= 200 && answer.status <= 299) || answer.status === request.lesser) {
       const value = read(answer.body);
       return value === null
         ? failed(`answered ${answer.status} with a body that cannot be read`)

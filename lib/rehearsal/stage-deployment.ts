@@ -8,7 +8,7 @@ import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from '../deployment/resolve.ts';
 import type { Behaviour } from './behaviour.ts';
 import { healthPathOf, parseProcessConsumer } from './process-consumer.ts';
-import type { Twin, TwinSecret, TwinVariables, TwinWorld } from './twins/twin.ts';
+import type { Twin, TwinConsumer, TwinSecret, TwinUrls, TwinVariables, TwinWorld } from './twins/twin.ts';
 
 /** How the tasks of one consumer run. */
 export interface StagedConsumer {
@@ -41,6 +41,14 @@ export interface StagedSecret {
 export interface StagedDeployment {
   readonly resolved: ResolvedDeployment;
   readonly url: string;
+  /** Addresses of the consumers and of what runs beside them, by name. */
+  readonly urls: TwinUrls;
+  /** What runs beside the consumers: started before them. */
+  readonly companions: readonly StagedConsumer[];
+  /** Secrets that hooks read, by name: there before the stack. */
+  readonly credentials: ReadonlyMap<string, TwinVariables>;
+  /** A person repairs the instances that do not come up; null: there are none, or all come up. */
+  readonly heal: (() => Promise<void>) | null;
   readonly consumers: readonly StagedConsumer[];
   readonly secrets: readonly StagedSecret[];
   readonly behaviours: readonly Behaviour[];
@@ -68,14 +76,28 @@ export async function stageDeployment(
 ): Promise<StagedDeployment> {
   const twin = staging.twins.get(deployment.platform);
   const ports = new Map<string, number>();
-  for (const name of Object.keys(deployment.consumers)) ports.set(name, await staging.freePort());
-  const port = [...ports.values()][0] ?? (await staging.freePort());
-  const url = `http://127.0.0.1:${port}`;
-  const resolved = resolveDeployment(onLoopback(deployment, keys, url, twin, staging.world));
-  const leftOut = await firstValuesOf(deployment, keys, url, twin, staging);
+  const beside = usesTwin(deployment) ? (twin?.companions ?? {}) : {};
+  for (const name of [...Object.keys(deployment.consumers), ...Object.keys(beside)]) {
+    ports.set(name, await staging.freePort());
+  }
+  const urls = Object.fromEntries([...ports].map(([name, port]) => [name, `http://127.0.0.1:${port}`]));
+  // The first consumer is the one that answers at the platform's address.
+  const url = Object.values(urls)[0] ?? `http://127.0.0.1:${await staging.freePort()}`;
+  const here = { url, urls };
+  const resolved = resolveDeployment(onLoopback(deployment, keys, here, twin, staging.world));
+  const leftOut = await firstValuesOf(deployment, keys, here, twin, staging);
+  const ground = { deployment, resolved, ports, urls, twin, world: staging.world, leftOut };
   const consumers = Object.entries(deployment.consumers).map(([name, consumer]) =>
-    stagedConsumer(name, consumer, deployment, resolved, ports.get(name) ?? 0, twin, staging.world, leftOut),
+    stagedConsumer(name, consumer, ground),
   );
+  const companions = Object.entries(beside).map(([name, known]) => ({
+    name,
+    cluster: deployment.name,
+    service: name,
+    port: ports.get(name) ?? 0,
+    secrets: known.secrets,
+    ...asTasks(known, staging.world, urls),
+  }));
   const secrets = await Promise.all(
     resolved.secrets.map(async (secret): Promise<StagedSecret> => {
       const known = knownSecret(deployment, secret.key, twin, staging.world);
@@ -97,7 +119,18 @@ export async function stageDeployment(
   const behaviours = usesTwin(deployment)
     ? (twin?.behaviours ?? []).filter(({ secret }) => resolved.secrets.some(({ key }) => key === secret))
     : consumers.map((consumer) => healthBehaviour(consumer, resolved.secrets[0]?.key ?? ''));
-  return { resolved, url, consumers, secrets, behaviours };
+  const heal = usesTwin(deployment) ? twin?.heal?.bind(twin) : undefined;
+  return {
+    resolved,
+    url,
+    urls,
+    companions,
+    credentials: credentialsOf(deployment, twin, staging.world),
+    heal: heal === undefined ? null : () => heal({ urls }),
+    consumers,
+    secrets,
+    behaviours,
+  };
 }
 
 /**
@@ -125,12 +158,12 @@ function providerOf(secret: ResolvedSecret, { nextValue }: Staging): TwinSecret[
 async function firstValuesOf(
   deployment: Deployment,
   keys: readonly string[],
-  url: string,
+  here: Here,
   twin: Twin | undefined,
   staging: Staging,
 ): Promise<ReadonlyMap<string, TwinVariables>> {
   const all = resolveDeployment(
-    onLoopback(deployment, Object.keys(deployment.secrets), url, twin, staging.world),
+    onLoopback(deployment, Object.keys(deployment.secrets), here, twin, staging.world),
   );
   const values = new Map<string, TwinVariables>();
   for (const secret of all.secrets) {
@@ -142,11 +175,14 @@ async function firstValuesOf(
   return values;
 }
 
+/** Where the platform answers on this machine. */
+type Here = Pick<StagedDeployment, 'url' | 'urls'>;
+
 /** The same deployment on one machine. */
 function onLoopback(
   deployment: Deployment,
   keys: readonly string[],
-  url: string,
+  { url, urls }: Here,
   twin: Twin | undefined,
   world: TwinWorld,
 ): Deployment {
@@ -161,6 +197,7 @@ function onLoopback(
         {
           ...secret,
           source: onThisMachine(secret.source),
+          ...(secret.instances === undefined ? {} : { instances: instancesHere(secret.instances, url) }),
           ...(probeUrl === null || probe === null || probe === undefined
             ? {}
             : { probe: { ...probe, url: probeUrl } }),
@@ -174,9 +211,53 @@ function onLoopback(
   return {
     ...deployment,
     url,
+    urls: Object.fromEntries(Object.keys(deployment.urls).map((name) => [name, addressOf(name, urls)])),
     secrets: Object.fromEntries(secrets),
     consumers: Object.fromEntries(consumers),
   };
+}
+
+/** The platform's API answers here, and its credential has the same name, without another account's ARN. */
+function instancesHere(
+  instances: NonNullable<DeploymentSecret['instances']>,
+  url: string,
+): NonNullable<DeploymentSecret['instances']> {
+  const { credential } = instances;
+  if (typeof credential !== 'object' || credential === null) return { ...instances, url };
+  const secret = nameOfCredential(credential);
+  return { ...instances, url, credential: { ...credential, ...(secret === null ? {} : { secret }) } };
+}
+
+function nameOfCredential(credential: object): string | null {
+  const secret: unknown = Reflect.get(credential, 'secret');
+  if (typeof secret !== 'string') return null;
+  return secret.startsWith('arn:') ? (secret.split(':').at(-1) ?? '').slice(0, -7) : secret;
+}
+
+/** What the stand-in knows of the credentials that the deployment names. */
+function credentialsOf(
+  deployment: Deployment,
+  twin: Twin | undefined,
+  world: TwinWorld,
+): ReadonlyMap<string, TwinVariables> {
+  const named = Object.values(deployment.secrets).flatMap(({ instances }) => {
+    const credential = instances?.credential;
+    return typeof credential === 'object' && credential !== null ? [nameOfCredential(credential)] : [];
+  });
+  return new Map(
+    Object.entries(twin?.credentials ?? {})
+      .filter(([name]) => named.includes(name))
+      .map(([name, variables]) => [name, variables(world)]),
+  );
+}
+
+function addressOf(name: string, urls: TwinUrls): string {
+  const address = urls[name];
+  if (address !== undefined) return address;
+  throw new KeyturnError({
+    code: 'DeploymentInvalid',
+    message: `urls.${name} must be the name of a consumer (${Object.keys(urls).join(', ')}), so that a rehearsal knows where to send its probes.`,
+  });
 }
 
 /** An imported secret is made here under its name: another account's ARN cannot be had, nor its key. */
@@ -187,16 +268,23 @@ function onThisMachine(source: DeploymentSecret['source']): DeploymentSecret['so
   return { import: { name } };
 }
 
+/** What every consumer is staged with. */
+interface Ground {
+  readonly deployment: Deployment;
+  readonly resolved: ResolvedDeployment;
+  readonly ports: ReadonlyMap<string, number>;
+  readonly urls: TwinUrls;
+  readonly twin: Twin | undefined;
+  readonly world: TwinWorld;
+  readonly leftOut: ReadonlyMap<string, TwinVariables>;
+}
+
 function stagedConsumer(
   name: string,
   consumer: Deployment['consumers'][string],
-  deployment: Deployment,
-  resolved: ResolvedDeployment,
-  port: number,
-  twin: Twin | undefined,
-  world: TwinWorld,
-  leftOut: ReadonlyMap<string, TwinVariables>,
+  { deployment, resolved, ports, urls, twin, world, leftOut }: Ground,
 ): StagedConsumer {
+  const port = ports.get(name) ?? 0;
   if (consumer.kind === 'process') {
     const process_ = parseProcessConsumer(name, consumer);
     const readers = resolved.secrets.filter(({ settings }) =>
@@ -235,11 +323,22 @@ function stagedConsumer(
     cluster: String(consumer.cluster),
     service: String(consumer.service),
     port,
+    ...asTasks(known, world, urls),
+    // A secret that this run leaves out is a plain variable, as it was before Keyturn.
+    environment: { ...known.environment(world, urls), ...plainOf(known.secrets, taken, twin, world) },
+    secrets: known.secrets.filter(({ secret }) => taken.has(secret)),
+  };
+}
+
+function asTasks(
+  known: TwinConsumer,
+  world: TwinWorld,
+  urls: TwinUrls,
+): Pick<StagedConsumer, 'command' | 'cwd' | 'environment' | 'healthPath' | 'instances'> {
+  return {
     command: known.command,
     cwd: known.cwd,
-    // A secret that this run leaves out is a plain variable, as it was before Keyturn.
-    environment: { ...known.environment(world), ...plainOf(known.secrets, taken, twin, world) },
-    secrets: known.secrets.filter(({ secret }) => taken.has(secret)),
+    environment: known.environment(world, urls),
     healthPath: known.healthPath,
     instances: known.desiredCount,
   };

@@ -14,6 +14,8 @@ import { OpenTally, type Tally } from './tally.ts';
 export interface TrafficOptions {
   /** The platform's stable address. */
   readonly url: string;
+  /** Addresses of its services, for requests that name one. Default: none. */
+  readonly urls?: Readonly<Record<string, string>>;
   readonly behaviours: readonly Behaviour[];
   /** Reads a variable's current value from Secrets Manager. May fail: the client then keeps what it has. */
   readVariable(secret: string, variable: string): Promise<string>;
@@ -43,6 +45,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const stopping = new AbortController();
   const ground: Ground = {
     url: options.url,
+    urls: options.urls ?? {},
     agent,
     deadline: options.deadline ?? 10_000,
     cutovers,

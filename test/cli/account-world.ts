@@ -166,7 +166,7 @@ async function startPlatform(client: AccountClient, port: number): Promise<void>
     desiredCount: 1,
     command: backend.command,
     cwd: backend.cwd,
-    environment: backend.environment({ seeded: values, provider }),
+    environment: backend.environment({ seeded: values, provider }, {}),
     secrets: Object.fromEntries(variables),
     healthPath: backend.healthPath,
     port,

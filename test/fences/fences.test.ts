@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { catalogOf, platformIds } from '../../lambdas/catalog/platforms.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import { plans, stages } from '../../lambdas/contract/plan.ts';
+import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
@@ -101,7 +102,7 @@ describe('tables and files', () => {
       .filter((id) => !except.includes(id));
 
   test('each secret class is one file of its name and one line of the registry', () => {
-    expect(idsOf('lambdas/classes', ['registry', 'generated-value', 'same-text'])).toEqual(
+    expect(idsOf('lambdas/classes', ['registry', 'generated-value', 'hmac-key', 'same-text'])).toEqual(
       [...classIds].sort(),
     );
     for (const id of classIds) expect(classOf(id)?.id).toBe(id);
@@ -116,6 +117,8 @@ describe('tables and files', () => {
         'rollout-event',
         'still-current',
         'failure-reason',
+        'fleet-of',
+        'instance-tally',
         'class-of',
         'consumers',
         'publish-phase',
@@ -131,10 +134,14 @@ describe('tables and files', () => {
     expect(idsOf('lambdas/hooks/probe', ['kinds', 'answer', 'address', 'exchange'])).toEqual(
       [...probeKinds.keys()].sort(),
     );
+    expect(idsOf('lambdas/hooks/instances', ['kinds', 'fleet', 'list', 'patience'])).toEqual(
+      [...fleetKinds.keys()].sort(),
+    );
   });
 
   test('each kind of consumer has its adapter, one file of its name', () => {
     expect(new Set(idsOf('lambdas/adapters/consumers', []))).toEqual(new Set(redeployKinds.keys()));
+    expect(new Set(idsOf('lambdas/adapters/instances', []))).toEqual(new Set(fleetKinds.keys()));
   });
 
   test('each class names a plan that exists', () => {

@@ -38,17 +38,43 @@ describe('a deployment is refused with the field, the rule and what was received
     [
       'a platform that is not in the catalog',
       { platform: 'exoo' },
-      'platform must be one of exo, ocore; received "exoo".',
+      'platform must be one of crewai, exo, ocore; received "exoo".',
     ],
     [
       'a class that is not in the registry',
       secret({ class: 'opaque' }),
-      'secrets.JWT_SECRET.class must be one of opaque-token, shared-token, signing-key-cutover, signing-key-overlap, operator-supplied, guarded; received "opaque".',
+      'secrets.JWT_SECRET.class must be one of opaque-token, shared-token, signing-key-cutover, instance-token-key, signing-key-overlap, operator-supplied, guarded; received "opaque".',
     ],
     [
       'a secret that the platform has not, without a class',
       { secrets: { JWT: right.secrets.JWT_SECRET } },
       'secrets.JWT must be a secret of the platform ocore (JWT_SECRET, HEALTH_CHECK_TOKEN, SSH_ENCRYPTION_KEY), or have the field class.',
+    ],
+    [
+      'a variable that must not be set anywhere',
+      {
+        platform: 'crewai',
+        secrets: { RAILS_MASTER_KEY: { ...right.secrets.JWT_SECRET, class: 'opaque-token' } },
+      },
+      'secrets.RAILS_MASTER_KEY must not name RAILS_MASTER_KEY: the chart configures Rails in another way and asks not to set it anywhere.',
+    ],
+    [
+      'a key of instances without their list',
+      {
+        platform: 'crewai',
+        secrets: { DEPLOYMENT_INSTANCE_JWT_SECRET: { source: { create: { name: 'i' } }, consumers: [] } },
+      },
+      'secrets.DEPLOYMENT_INSTANCE_JWT_SECRET.instances must say how the platform lists, redeploys and confirms its instances: the class instance-token-key redeploys each of them; it is missing.',
+    ],
+    [
+      'a list of instances where none are redeployed',
+      secret({ instances: { kind: 'http' } }),
+      'secrets.JWT_SECRET.instances must be left out: the class signing-key-cutover redeploys consumers only.',
+    ],
+    [
+      'a probe at a service without an address',
+      secret({ probe: { kind: 'jwt', at: 'collector' } }),
+      'secrets.JWT_SECRET.probe.at must be one of urls (there are none); received "collector".',
     ],
     [
       'a field that nobody knows',

@@ -91,6 +91,7 @@ async function sentBy(stage: StageDefinition, input: RolloutState) {
     },
     events: { put: async (event) => void sent.push(event) },
     metrics: { put: (measurement) => void measured.push(measurement) },
+    fleets: new Map(),
     consumers: new Map(),
     http: { send: refuse },
     clock: { now: () => new Date(0), sleep: async () => {} },

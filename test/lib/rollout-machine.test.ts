@@ -135,6 +135,118 @@ it('redeploy-and-prove, state by state', () => {
   );
 });
 
+describe('a stage over a list', () => {
+  const retry = stages['renew-instances'].retry.map((one) => ({
+    ErrorEquals: [...one.errors],
+    IntervalSeconds: one.intervalSeconds,
+    MaxAttempts: one.maxAttempts,
+    BackoffRate: one.backoffRate,
+    MaxDelaySeconds: one.maxDelaySeconds,
+  }));
+  const processor = (config: object) => ({
+    ProcessorConfig: config,
+    StartAt: 'renew-instances: one',
+    States: {
+      'renew-instances: one': {
+        Type: 'Task',
+        QueryLanguage: 'JSONPath',
+        Comment: stages['renew-instances'].does,
+        Resource: functionArn('renew-instances'),
+        TimeoutSeconds: 630,
+        Parameters: { 'id.$': '$.id', 'rollout.$': '$.rollout', 'retries.$': '$$.State.RetryCount' },
+        Retry: retry,
+        Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: 'renew-instances: failed' }],
+        End: true,
+      },
+      'renew-instances: failed': {
+        Type: 'Pass',
+        QueryLanguage: 'JSONPath',
+        Comment: 'Recorded by its id; the next stage judges.',
+        Parameters: { 'id.$': '$.id', outcome: 'failed', 'code.$': '$.failure.Error' },
+        End: true,
+      },
+    },
+  });
+  const around = {
+    Type: 'Map',
+    QueryLanguage: 'JSONPath',
+    Comment: stages['renew-instances'].does,
+    ItemsPath: '$.instances',
+    ItemSelector: {
+      'id.$': '$$.Map.Item.Value',
+      rollout: {
+        'schema.$': '$.schema',
+        'secretId.$': '$.secretId',
+        'versionId.$': '$.versionId',
+        'previousVersionId.$': '$.previousVersionId',
+        'plan.$': '$.plan',
+        'publishedAt.$': '$.publishedAt',
+        'attempt.$': '$.attempt',
+      },
+    },
+    ResultPath: '$.instances',
+    Next: 'count-instances',
+    Catch: [
+      { ErrorEquals: ['Superseded'], ResultPath: '$.failure', Next: 'superseded' },
+      { ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: 'stall' },
+    ],
+  };
+  const stateOf = (from: Synthesised) => {
+    const machine = from.one('AWS::StepFunctions::StateMachine', ({ StateMachineName }) =>
+      String(StateMachineName).endsWith('redeploy-instances'),
+    );
+    const definition = object(JSON.parse(String(machine.properties.DefinitionString)));
+    expect(aslValidator(definition)).toMatchObject({ isValid: true, errors: [] });
+    return object(definition.States)['renew-instances'];
+  };
+
+  it('is a map that never fails: each item is retried, and recorded when it fails for good', () => {
+    expect(stateOf(template)).toEqual({
+      ...around,
+      MaxConcurrency: 20,
+      ItemProcessor: processor({ Mode: 'INLINE' }),
+    });
+  });
+
+  it('runs as many at once as the deployment asks for, inline up to 40', () => {
+    expect(stateOf(synthesised(40))).toMatchObject({
+      MaxConcurrency: 40,
+      ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' } },
+    });
+  });
+
+  it('is a distributed map above 40, whose role may start executions of its own machine only', () => {
+    const distributed = synthesised(41);
+    expect(stateOf(distributed)).toEqual({
+      ...around,
+      MaxConcurrency: 41,
+      ToleratedFailurePercentage: 100,
+      ItemProcessor: processor({ Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' }),
+    });
+    const arn = (resource: string) =>
+      `arn:aws:states:eu-west-1:111122223333:${resource}:keyturn-test-redeploy-instances`;
+    const items = distributed
+      .all('AWS::IAM::Role')
+      .map(({ properties }) => properties.Policies)
+      .filter((policies) => JSON.stringify(policies).includes('states:StartExecution'));
+    expect(items).toHaveLength(1);
+    expect(items[0]).toContainEqual({
+      PolicyName: 'Items',
+      PolicyDocument: {
+        Version: '2012-10-17',
+        Statement: [
+          { Action: 'states:StartExecution', Effect: 'Allow', Resource: arn('stateMachine') },
+          {
+            Action: ['states:DescribeExecution', 'states:StopExecution'],
+            Effect: 'Allow',
+            Resource: `${arn('execution')}:*`,
+          },
+        ],
+      },
+    });
+  });
+});
+
 it('a role invokes the functions of its plan and nothing else', () => {
   // The plans differ in their stages, and so do their roles: the plain plan's has neither a hold nor instances.
   const role = template.one('AWS::IAM::Role', ({ Policies }) =>
@@ -196,7 +308,7 @@ it('a role invokes the functions of its plan and nothing else', () => {
   expect(template.all('AWS::IAM::Policy')).toEqual([]);
 });
 
-function synthesised(): Synthesised {
+function synthesised(concurrency: number | null = null): Synthesised {
   const app = newApp();
   const stack = new Stack(app, 'Test', { env: region });
   const key = new kms.Key(stack, 'Key');
@@ -204,6 +316,7 @@ function synthesised(): Synthesised {
     new RolloutMachine(stack, plan, {
       deployment: 'test',
       plan,
+      concurrency,
       functionOf: (stage) =>
         lambda.Function.fromFunctionArn(stack, `${plan}-${stage}-${counter++}`, functionArn(stage)),
       encryptionKey: key,

@@ -58,7 +58,7 @@ async function rolled(cutover: (traffic: Traffic, roll: () => Promise<void>) => 
   const provider: Provider = await startProvider();
   onTestFinished(() => provider.close());
   const exo = twins.get('exo');
-  const environment = exo?.consumers.backend?.environment({ seeded: seeded(1), provider });
+  const environment = exo?.consumers.backend?.environment({ seeded: seeded(1), provider }, {});
   const supplied = exo?.secrets.EXO_CLAUDE_API_KEY?.initial({ seeded: seeded(1), provider });
   const start = (key: string) => startTwin('exo', { ...environment, ...supplied, EXO_JWT_SECRET: key });
   const balancer = await balanced(await Promise.all([start('the key before'), start('the key before')]));

@@ -162,6 +162,13 @@ export class Checker {
       if (value !== current)
         this.#break('the end', 'the rollout completed and a task still runs with another value');
     }
+    for (const { id, key, status } of world.fleet.instances.values()) {
+      if (key !== current || status !== 'online')
+        this.#break(
+          'the end',
+          `the rollout completed and ${id} is ${status}, or holds a token of another key`,
+        );
+    }
   }
 
   #nothingLeaked(world: World): void {

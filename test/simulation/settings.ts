@@ -1,11 +1,13 @@
 /** One setting per class: the enumeration runs every class through the same faults. */
 import { secretClass as guarded } from '../../lambdas/classes/guarded.ts';
+import { secretClass as instanceTokenKey } from '../../lambdas/classes/instance-token-key.ts';
 import { secretClass as opaqueToken } from '../../lambdas/classes/opaque-token.ts';
 import { secretClass as operatorSupplied } from '../../lambdas/classes/operator-supplied.ts';
 import { secretClass as sharedToken } from '../../lambdas/classes/shared-token.ts';
 import { secretClass as signingKeyCutover } from '../../lambdas/classes/signing-key-cutover.ts';
 import { secretClass as signingKeyOverlap } from '../../lambdas/classes/signing-key-overlap.ts';
 import { bearer, jwt, jwtOfRing } from './application.ts';
+import { members } from './fleet.ts';
 import type { Setting } from './world.ts';
 
 const url = 'https://shop.example.com/probe';
@@ -55,6 +57,19 @@ export const settings: readonly Setting[] = [
     options: { variable: 'TOKEN', format, breaks: 'every stored hash becomes invalid' },
     probe: httpProbe,
     judge: bearer,
+    initial,
+  },
+  {
+    secretClass: instanceTokenKey,
+    variable: 'TOKEN',
+    options: { variable: 'TOKEN', format },
+    probe: jwtProbe,
+    // One: what happens between two instances has no order that a fault could break.
+    instances: {
+      ids: ['instance-1'],
+      members: { ...members, token: { ...jwtProbe, claims: { sub: '{id}' } } },
+    },
+    judge: jwt,
     initial,
   },
   {

@@ -11,6 +11,7 @@ import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
 import { consentTag, suppliedLabel } from '../../lambdas/contract/marks.ts';
 import type { Measurement } from '../../lambdas/contract/metrics.ts';
 import {
+  type Each,
   type PlanId,
   plans,
   type StageDescription,
@@ -22,10 +23,11 @@ import {
   waysOut,
 } from '../../lambdas/contract/plan.ts';
 import type { Clock, Events, Log, Metrics } from '../../lambdas/contract/ports.ts';
-import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
+import { itemMembers, type RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import type { Settings } from '../../lambdas/contract/settings.ts';
+import { hook as fleetHook, type InstancesApi } from '../../lambdas/hooks/instances/http.ts';
 import { hook as ecsHook } from '../../lambdas/hooks/redeploy/ecs.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { startRollout } from '../../lambdas/rollout/start.ts';
@@ -34,6 +36,7 @@ import { virtualClock } from '../../lib/rehearsal/endpoint/clocks.ts';
 import { SecretsManager, type VersionSnapshot } from '../../lib/rehearsal/endpoint/secrets-manager/index.ts';
 import type { Caller, InvocationResult, Json, JsonObject } from '../../lib/rehearsal/endpoint/service.ts';
 import { Application, type Judge } from './application.ts';
+import { Fleet } from './fleet.ts';
 import { Crash, type FaultPlan, Gate, type Process } from './gate.ts';
 import { Reconciler } from './reconciler.ts';
 import { secretsPort } from './secrets-port.ts';
@@ -55,6 +58,11 @@ export interface Setting {
   readonly variable: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly probe: Settings['secrets'][number]['probe'];
+  /** The platform's instances, for classes whose plan renews them. Default: none. */
+  readonly instances?: {
+    readonly ids: readonly string[];
+    readonly members: { readonly kind: string; readonly [member: string]: unknown };
+  };
   readonly judge: Judge;
   /** True: the application cannot start with any value but the first. */
   readonly stubborn?: boolean;
@@ -78,6 +86,7 @@ export class World {
   readonly clock = virtualClock({ start: Date.UTC(2026, 0, 5, 12) });
   readonly secrets: SecretsManager;
   readonly application: Application;
+  readonly fleet: Fleet;
   readonly gate: Gate;
   readonly rollouts: Rollout[] = [];
   readonly events: KeyturnEvent[] = [];
@@ -125,6 +134,12 @@ export class World {
       setting.judge,
       (value) => setting.stubborn !== true || value === setting.initial?.[setting.variable],
     );
+    this.fleet = new Fleet({
+      ids: setting.instances?.ids ?? [],
+      key: () => this.application.values[0] ?? null,
+      now: () => this.clock.now(),
+      after: (milliseconds, action) => void this.clock.after(milliseconds, action),
+    });
     this.#settings = {
       schema: 1,
       deployment: 'shop',
@@ -141,6 +156,7 @@ export class World {
           cutover: setting.secretClass.cutover,
           together: setting.secretClass.cutover,
           consumers: [{ name: 'web', kind: 'ecs', cluster: 'shop', service: 'web' }],
+          ...(setting.instances === undefined ? {} : { instances: setting.instances.members }),
           probe: setting.probe,
         },
       ],
@@ -414,11 +430,15 @@ export class World {
         rollout.transitions += 1;
         await new Promise<void>((resolve) => this.clock.after(waitSeconds * 1000, resolve));
       }
-      const result = await this.#stage(id, state, rollout);
+      const { each } = stages[id] as StageDescription;
+      const result =
+        each === undefined
+          ? await this.#stage(id, state, rollout)
+          : { ok: true as const, state: await this.#map(id, each, state as RolloutState, rollout) };
       const { waitAfter } = stages[id] as StageDescription;
       if (result.ok && waitAfter !== undefined) {
         rollout.transitions += 1;
-        const held = (result.state[waitAfter] ?? 0) * 1000;
+        const held = ((result.state as RolloutState)[waitAfter] ?? 0) * 1000;
         await new Promise<void>((resolve) => this.clock.after(held, resolve));
       }
       if (!result.ok) {
@@ -434,18 +454,33 @@ export class World {
     return { is: 'through' };
   }
 
+  /** A stage over a list, one item after the other: what fails for good is recorded. */
+  async #map(id: StageId, { items }: Each, state: RolloutState, rollout: Rollout): Promise<unknown> {
+    const given = Object.fromEntries(itemMembers.map((member) => [member, state[member]]));
+    const results: unknown[] = [];
+    for (const item of state[items] ?? []) {
+      const input = (retries: number) => ({ id: item, retries, rollout: given });
+      const result = await this.#stage(id, input, rollout);
+      results.push(result.ok ? result.state : { id: item, outcome: 'failed', code: result.error.name });
+    }
+    return { ...state, [items]: results };
+  }
+
+  /** @param state the stage's input, or what makes it from the number of tries before. */
   async #stage(
     id: StageId,
     state: unknown,
     rollout: Rollout,
-  ): Promise<{ ok: true; state: RolloutState } | { ok: false; error: Error }> {
+  ): Promise<{ ok: true; state: unknown } | { ok: false; error: Error }> {
+    let retries = 0;
     const used = new Map<StageRetry, number>();
     for (;;) {
       rollout.transitions += 1;
       const process: Process = { dead: false };
       const started = this.clock.now();
       try {
-        const result = await stageDefinitions[id].run(state, {
+        const input: unknown = typeof state === 'function' ? state(retries) : state;
+        const result = await stageDefinitions[id].run(input, {
           settings: this.#settings,
           self: functionArn,
           remaining: () => stages[id].timeoutSeconds * 1000 - (this.clock.now() - started),
@@ -453,6 +488,7 @@ export class World {
             secrets: secretsPort(this.secrets, administrator, this.gate, process),
             events: this.#eventsPort(process),
             consumers: new Map([['ecs', ecsHook.connect(this.#ecsPort(process))]]),
+            fleets: new Map([['http', fleetHook.connect(this.#fleetPort(process))]]),
             http: {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
             },
@@ -474,10 +510,17 @@ export class World {
         const tries = retry === undefined ? 0 : (used.get(retry) ?? 0);
         if (retry === undefined || tries >= retry.maxAttempts) return { ok: false, error };
         used.set(retry, tries + 1);
+        retries += 1;
         const wait = Math.min(retry.intervalSeconds * retry.backoffRate ** tries, retry.maxDelaySeconds);
         await new Promise<void>((resolve) => this.clock.after(wait * 1000, resolve));
       }
     }
+  }
+
+  #fleetPort(process: Process): InstancesApi {
+    return {
+      send: (call) => this.gate.call(`${call.method} instances`, process, () => this.fleet.api.send(call)),
+    };
   }
 
   #ecsPort(process: Process) {

@@ -1,6 +1,7 @@
-import { ExecutionAlreadyExists, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { Rollouts } from '../../contract/ports.ts';
 import { call } from './errors.ts';
+import type { OperatorAccess } from './operator.ts';
 
 /** Step Functions. A name that ran within 90 days starts nothing (API reference, StartExecution). */
 export function stepFunctions(client: SFNClient): Rollouts {
@@ -17,4 +18,9 @@ export function stepFunctions(client: SFNClient): Rollouts {
       });
     },
   };
+}
+
+/** What a person starts from the CLI or a rehearsal, under the operator's credentials. */
+export function rolloutsOf(access: OperatorAccess): Rollouts {
+  return stepFunctions(new SFNClient(access));
 }

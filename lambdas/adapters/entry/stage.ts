@@ -2,7 +2,7 @@
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { KeyturnError, publicError } from '../../contract/errors.ts';
-import type { ConnectedKind } from '../../contract/hooks.ts';
+import type { ConnectedFleetKind, ConnectedKind } from '../../contract/hooks.ts';
 import type { Events, Secrets } from '../../contract/ports.ts';
 import { type Environment, parseEnvironment } from '../../contract/settings.ts';
 import type { StageDefinition } from '../../contract/stage.ts';
@@ -20,6 +20,8 @@ export interface Given {
   readonly events?: (environment: Environment) => Events;
   /** The kinds of consumers in use. */
   readonly consumers?: readonly (() => ConnectedKind)[];
+  /** The kinds of instance lists in use. */
+  readonly fleets?: readonly (() => ConnectedFleetKind)[];
 }
 
 export const secrets = () => secretsManager(new SecretsManagerClient({}));
@@ -29,10 +31,12 @@ export function stageFunction(stage: StageDefinition, given: Given) {
   const environment = parseEnvironment(process.env);
   const settings = readSettings();
   const consumers = (given.consumers ?? []).map((connected) => connected());
+  const fleets = (given.fleets ?? []).map((connected) => connected());
   const ports = {
     secrets: given.secrets?.() ?? notGiven(stage.id, 'secrets'),
     events: given.events?.(environment) ?? notGiven(stage.id, 'events'),
     consumers: new Map(consumers.map((kind) => [kind.kind, kind])),
+    fleets: new Map(fleets.map((kind) => [kind.kind, kind])),
     http,
     clock,
     metrics,

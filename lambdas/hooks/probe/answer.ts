@@ -34,7 +34,7 @@ export function verdictOf(response: HttpResponse, accepted: Answer, refused: Ans
   return yes ? 'accepted' : 'refused';
 }
 
-function fits(response: HttpResponse, answer: Answer): boolean {
+export function fits(response: HttpResponse, answer: Answer): boolean {
   if (!answer.status.includes(response.status)) return false;
   if (answer.present === undefined && answer.absent === undefined) return true;
   const body = parsedJson(response.body);

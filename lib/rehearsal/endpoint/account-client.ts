@@ -78,7 +78,8 @@ export function accountClient(url: string) {
     invocations: (from = 0) => ask<Items<InvocationRecord>>('invocations', { from }),
     rotations: () => ask<RotationRun[]>('rotations'),
     executions: () => ask<ExecutionSummary[]>('executions'),
-    history: (execution: string) => ask<HistoryEvent[]>('history', { execution }),
+    /** @param from events that are known already */
+    history: (execution: string, from = 0) => ask<HistoryEvent[]>('history', { execution, from }),
     calls: () => ask<CallCount[]>('calls'),
     callRecords: (from = 0) => ask<Items<CallRecord>>('call-records', { from }),
     clearCalls: () => tell('clear-calls'),

@@ -57,7 +57,8 @@ const operations = {
       })),
   history: ({ plane }, input) => {
     const executionArn = needed(input, 'execution');
-    return plane.states.executions().find(({ options }) => options.arn === executionArn)?.history ?? [];
+    const found = plane.states.executions().find(({ options }) => options.arn === executionArn);
+    return found?.history.slice(number(input.from) ?? 0) ?? [];
   },
   calls: ({ calls }) => calls.counts(),
   'call-records': ({ calls }, input) => since(calls.records, input),

@@ -43,6 +43,8 @@ export class Execution {
   /** As AWS bills them: every state that was entered, and every retry. */
   stateTransitions = 0;
   readonly #abort: () => void;
+  /** State and input -> tries so far, for tasks that are told their retry count. */
+  readonly #tries = new Map<string, number>();
   /** Waits and the time limit: they end with the execution. */
   readonly #timers = new Set<() => void>();
   /** Resolves when the execution has ended and its history is complete. */
@@ -146,11 +148,28 @@ export class Execution {
       });
       return input;
     }
-    const output = await this.options.runTask(stateName, handed.resource, input);
+    const output = await this.options.runTask(
+      stateName,
+      handed.resource,
+      this.#withRetryCounts(stateName, handed.retryCounts, input),
+    );
     if (Buffer.byteLength(JSON.stringify(output)) > payloadLimitBytes) {
       const cause = `The state/task '${stateName}' returned a result with a size exceeding the maximum number of bytes service limit.`;
       throw new TaskError('States.DataLimitExceeded', cause, false);
     }
     return output;
+  }
+
+  /**
+   * The interpreter does not say which try this is. Items of a map differ in their input, and a retry has the input
+   * of the try before it, so the same input again is a retry.
+   */
+  #withRetryCounts(stateName: string, members: readonly string[], input: Json): Json {
+    if (members.length === 0 || typeof input !== 'object' || input === null || Array.isArray(input))
+      return input;
+    const key = `${stateName} ${JSON.stringify(input)}`;
+    const tries = this.#tries.get(key) ?? 0;
+    this.#tries.set(key, tries + 1);
+    return { ...input, ...Object.fromEntries(members.map((member) => [member, tries])) };
   }
 }

@@ -3,7 +3,7 @@
  *
  * aws-local-stepfunctions runs JSONPath definitions, with deviations that matter here, so that each is either
  * rewritten or refused: it would ignore JSONata, give up a task after 60 s, let a timer above 24.8 days fire at
- * once, sleep real hours, and knows no `$$.State`.
+ * once, sleep real hours, and knows no `$$.State` (of which a task's RetryCount is counted here).
  */
 
 import { StateMachine } from 'aws-local-stepfunctions';
@@ -12,7 +12,12 @@ import type { Json, JsonObject } from './service.ts';
 
 /** A state that the interpreter hands to us: a task, or a wait in a task's clothes. */
 export type Handed =
-  | { readonly kind: 'task'; readonly resource: string }
+  | {
+      readonly kind: 'task';
+      readonly resource: string;
+      /** Members of the parameters that are `$$.State.RetryCount`. */
+      readonly retryCounts: readonly string[];
+    }
   | { readonly kind: 'wait'; readonly duration: WaitDuration };
 
 export type WaitDuration =
@@ -48,6 +53,7 @@ export function prepareDefinition(json: string, compression: number, where: stri
   const handed = new Map<string, Handed>();
   const names = new Set<string>();
   const { TimeoutSeconds, ...rest } = prepareStates(definition, { compression, where, handed, names });
+  refuseState(rest, where);
   validate(definition, where);
   return { definition: rest, handed, timeoutSeconds: number(TimeoutSeconds) ?? null };
 }
@@ -82,7 +88,11 @@ function refuseUnsupported(definition: JsonObject, where: string): void {
   const json = JSON.stringify(definition);
   if (/"QueryLanguage":"JSONata"/.test(json))
     throw new Error(`${where}: the rehearsal runs JSONPath, not JSONata`);
-  const [path] = /\$\$\.(State|Task)\b/.exec(json) ?? [];
+}
+
+/** What is left of the context object's state once the retry counts of tasks were taken out. */
+function refuseState(definition: JsonObject, where: string): void {
+  const [path] = /\$\$\.(State|Task)\b/.exec(JSON.stringify(definition)) ?? [];
   if (path !== undefined) throw new Error(`${where}: the rehearsal has no ${path} in the context object`);
 }
 
@@ -101,10 +111,12 @@ function prepareState(name: string, state: JsonObject, preparation: Preparation)
   const retrying = withCompressedRetry(state, preparation.compression);
   switch (text(state.Type)) {
     case 'Task': {
-      preparation.handed.set(name, { kind: 'task', resource: text(state.Resource) ?? '' });
-      if (state.TimeoutSecondsPath !== undefined) return retrying;
+      const retryCounts = retryCountsIn(state);
+      preparation.handed.set(name, { kind: 'task', resource: text(state.Resource) ?? '', retryCounts });
+      const counted = withoutRetryCounts(retrying, retryCounts);
+      if (state.TimeoutSecondsPath !== undefined) return counted;
       const limit = Math.min(number(state.TimeoutSeconds) ?? longestTimeoutSeconds, longestTimeoutSeconds);
-      return { ...retrying, TimeoutSeconds: limit };
+      return { ...counted, TimeoutSeconds: limit };
     }
     case 'Wait': {
       preparation.handed.set(name, { kind: 'wait', duration: durationOf(state, preparation.where) });
@@ -121,6 +133,22 @@ function prepareState(name: string, state: JsonObject, preparation: Preparation)
     default:
       return state;
   }
+}
+
+const retryCount = '$$.State.RetryCount';
+
+function retryCountsIn(state: JsonObject): string[] {
+  return Object.entries(object(state.Parameters))
+    .filter(([, value]) => value === retryCount)
+    .map(([name]) => name.slice(0, -'.$'.length));
+}
+
+function withoutRetryCounts(state: JsonObject, names: readonly string[]): JsonObject {
+  if (names.length === 0) return state;
+  const Parameters = Object.fromEntries(
+    Object.entries(object(state.Parameters)).filter(([, value]) => value !== retryCount),
+  );
+  return { ...state, Parameters };
 }
 
 function prepareMap(state: JsonObject, preparation: Preparation): JsonObject {

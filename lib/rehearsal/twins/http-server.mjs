@@ -5,6 +5,9 @@ import { createServer } from 'node:http';
  * @typedef {object} Received
  * @property {string | null} bearer what follows `Bearer ` in the authorization header
  * @property {Readonly<Record<string, unknown>>} body the JSON object that was sent; empty when none was
+ * @property {Readonly<Record<string, string>>} parts the parts of the path that the route names with a colon
+ * @property {URLSearchParams} query
+ * @property {(name: string) => string} header a request header; blank when there is none
  *
  * @typedef {object} Reply
  * @property {number} status
@@ -17,14 +20,14 @@ import { createServer } from 'node:http';
 const maximumBody = 65_536;
 
 /** @type {Reply} */
-const notFound = { status: 404, body: { error: 'no such route' } };
+export const notFound = { status: 404, body: { error: 'no such route' } };
 
 /**
  * Listens on loopback and says so on stdout. SIGTERM, which ECS sends before it kills a task, stops the
  * listening; requests in flight are answered, then the process ends with code 0.
  *
  * @param {{ twin: string, port: number, routes: Readonly<Record<string, Handler>> }} options routes are
- *   keyed by method and path, `GET /healthz`
+ *   keyed by method and path, `GET /healthz`; a part that begins with a colon stands for any, `GET /items/:id`
  */
 export function serve({ twin, port, routes }) {
   let draining = false;
@@ -70,21 +73,46 @@ export function isText(value) {
  * @returns {Promise<Reply>}
  */
 async function answer(request, routes) {
-  const path = (request.url ?? '/').split('?', 1)[0];
-  const route = `${request.method} ${path}`;
-  /** @type {Handler | undefined} */
-  const handler = routes[route];
-  if (handler === undefined) return notFound;
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
+  const found = routeOf(`${request.method} ${pathname}`, routes);
+  if (found === null) return notFound;
   try {
     const text = await bodyOf(request);
     if (text === null) return { status: 413, body: { error: `a body may have ${maximumBody} bytes` } };
     const body = text === '' ? {} : objectOf(text);
     if (body === null) return { status: 400, body: { error: 'the body must be a JSON object' } };
-    return await handler({ bearer: bearerOf(request.headers.authorization), body });
+    return await found.handler({
+      bearer: bearerOf(request.headers.authorization),
+      body,
+      parts: found.parts,
+      query: searchParams,
+      header: (name) => String(request.headers[name] ?? ''),
+    });
   } catch {
     // What was caught may quote its input: a token, a key.
     return { status: 500, body: { error: 'internal error' } };
   }
+}
+
+/**
+ * @param {string} asked method and path
+ * @param {Readonly<Record<string, Handler>>} routes
+ * @returns {{ handler: Handler, parts: Record<string, string> } | null}
+ */
+function routeOf(asked, routes) {
+  if (Object.hasOwn(routes, asked)) return { handler: routes[asked], parts: {} };
+  const given = asked.split('/');
+  for (const [route, handler] of Object.entries(routes)) {
+    const wanted = route.split('/');
+    const fits = (/** @type {string} */ part, /** @type {number} */ index) =>
+      part.startsWith(':') ? given[index] !== '' : part === given[index];
+    if (wanted.length !== given.length || !wanted.every(fits)) continue;
+    const named = wanted.flatMap((part, index) =>
+      part.startsWith(':') ? [[part.slice(1), given[index]]] : [],
+    );
+    return { handler, parts: Object.fromEntries(named) };
+  }
+  return null;
 }
 
 /**

@@ -1,11 +1,12 @@
-/** HS256 tokens as both platforms' documents describe them: one key signs and verifies. */
+/** HS256 tokens as the platforms' documents describe them: one key signs and verifies. */
 // By their own paths: all of jose takes a fifth of a task's start.
 import { SignJWT } from 'jose/jwt/sign';
 import { jwtVerify } from 'jose/jwt/verify';
 
 /**
  * @typedef {object} Tokens
- * @property {(claims: Record<string, unknown>, lifetime: number) => Promise<string>} issue lifetime in ms
+ * @property {(claims: Record<string, unknown>, lifetime: number, age?: number) => Promise<string>} issue lifetime
+ *   in ms, and how many ms ago it was issued: 0 unless the token is older than the platform
  * @property {(token: string | null) => Promise<import('jose').JWTPayload | null>} verify claims, or null when
  *   the token is missing, expired, or signed with another key
  */
@@ -17,8 +18,8 @@ import { jwtVerify } from 'jose/jwt/verify';
 export function tokensOf(key) {
   const bytes = new TextEncoder().encode(key);
   return {
-    async issue(claims, lifetime) {
-      const issuedAt = Math.floor(Date.now() / 1000);
+    async issue(claims, lifetime, age = 0) {
+      const issuedAt = Math.floor((Date.now() - age) / 1000);
       return (
         new SignJWT(claims)
           .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })

@@ -12,6 +12,9 @@ export interface TwinWorld {
   readonly provider: Provider;
 }
 
+/** Where the services of a platform answer in this run: consumer or companion -> address without a slash at the end. */
+export type TwinUrls = Readonly<Record<string, string>>;
+
 /** Variable name -> value. */
 export type TwinVariables = Readonly<Record<string, string>>;
 
@@ -31,7 +34,7 @@ export interface TwinConsumer {
   readonly command: readonly [string, ...string[]];
   readonly cwd: string;
   /** Plain variables, secrets that nothing rotates yet among them. The same for every task of a run. */
-  environment(world: TwinWorld): TwinVariables;
+  environment(world: TwinWorld, urls: TwinUrls): TwinVariables;
   readonly secrets: readonly SecretReference[];
   /** Answers 200 as soon as a task can serve. */
   readonly healthPath: string;
@@ -61,7 +64,16 @@ export interface Twin {
   readonly platform: string;
   /** Keys: the deployment file's consumers. */
   readonly consumers: Readonly<Record<string, TwinConsumer>>;
+  /**
+   * What runs beside the consumers and is none of the deployment's: started before them, restarted by nobody.
+   * Default: nothing.
+   */
+  readonly companions?: Readonly<Record<string, TwinConsumer>>;
+  /** Secrets that no rotation touches and hooks read, by their names. Default: none. */
+  readonly credentials?: Readonly<Record<string, (world: TwinWorld) => TwinVariables>>;
   /** Keys: the deployment file's secrets. */
   readonly secrets: Readonly<Record<string, TwinSecret>>;
   readonly behaviours: readonly Behaviour[];
+  /** A person repairs the instances that do not come up. Left out: all do. */
+  heal?(running: { readonly urls: TwinUrls }): Promise<void>;
 }

@@ -114,6 +114,28 @@ const samples: Readonly<Record<string, Sample>> = {
       },
     ],
   },
+  'instance-token-key': {
+    options: { variable: 'KEY', format: { encoding: 'alphanumeric', length: 64 } },
+    byHand: { KEY: 'a-key-of-more-than-thirty-two-characters' },
+    bad: [
+      {
+        document: { KEY: 'twenty-six characters long' },
+        sentence: 'The value of KEY must have at least 32 characters; it has 26.',
+      },
+    ],
+    wrong: [
+      {
+        options: { variable: 'KEY', format: { encoding: 'base64', bytes: 16 } },
+        sentence:
+          'options.format makes 24 characters; HS256 asks for a key of at least 32 (RFC 7518 section 3.2).',
+      },
+      {
+        options: { variable: 'KEY', format, refreshTokenDays: 1 },
+        sentence:
+          'options.refreshTokenDays must be longer than options.accessTokenHours; 1 days are not longer than 24 hours.',
+      },
+    ],
+  },
   'operator-supplied': {
     options: { variable: 'API_KEY', encoding: 'base64' },
     byHand: { API_KEY: Buffer.from('sk-live-key').toString('base64') },

@@ -55,6 +55,7 @@ function world(
       secrets: unused(),
       events: unused(),
       http: unused(),
+      fleets: new Map(),
       consumers: new Map(kinds(clock).map((kind) => [kind.kind, kind])),
       clock: { now: () => new Date(clock.now()), sleep: (ms) => clock.advance(ms) },
       log: () => {},

@@ -295,6 +295,11 @@ const unsupported: [sentence: string, states: Record<string, Json>, message: Reg
     { A: { Type: 'Pass', Parameters: { 'n.$': '$$.State.Name' }, End: true } },
     /\$\$\.State/,
   ],
+  [
+    'a retry count where nothing is retried',
+    { A: { Type: 'Pass', Parameters: { 'n.$': '$$.State.RetryCount' }, End: true } },
+    /\$\$\.State/,
+  ],
   ['a task token', { A: { Type: 'Pass', Parameters: { 't.$': '$$.Task.Token' }, End: true } }, /\$\$\.Task/],
   [
     'an integration that is not there',

@@ -1,0 +1,8 @@
+/** A stand-in of the trace collector (Wharf) of the CrewAI platform: it takes traces with tokens of WHARF_JWT_SECRET. */
+import { serveVerifier } from './crewai-verifier.mjs';
+
+serveVerifier({
+  twin: 'crewai-collector',
+  variable: 'WHARF_JWT_SECRET',
+  routes: { 'GET /v1/whoami': {}, 'POST /v1/traces': { partialSuccess: {} } },
+});
