@@ -6,7 +6,7 @@ import { consumersOf, missingOf, type NamedConsumer, notHealthy, renewingOf } fr
 import { secretOf } from './secret-of.ts';
 
 /** Milliseconds between looks at the consumers: short at first, since a small service is quick. */
-const firstWait = 500;
+const firstWait = 200;
 const longestWait = 15_000;
 
 /** Milliseconds that must be left for one more look and the answer. */

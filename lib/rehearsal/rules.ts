@@ -87,7 +87,7 @@ function ruleOnKeys(guarded: readonly Played[]): ReportRule {
     evidence:
       guarded.length === 0
         ? notSeen
-        : `${guarded.map(({ row }) => row.secret).join(', ')} may encrypt stored data, is guarded, and did not move`,
+        : `${guarded.map(({ row }) => row.secret).join(', ')}: guarded, and did not move without consent`,
   };
 }
 

@@ -1,7 +1,9 @@
 /**
- * Crash enumeration: every fault at every call of a rotation and its rollout, and pairs of them. Nothing is
- * sampled unless KEYTURN_PAIRS says how many; a failure names its plan, and the seed replays it.
+ * Crash enumeration: every fault at every call of a rotation and its rollout, and pairs of them. Single faults
+ * are all played. Of the pairs an eighth is drawn by the seed, another one at each seed; KEYTURN_PAIRS=all, as CI
+ * sets it, plays every one. A failure names its plan, and the seed replays it.
  */
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type FaultKind, type FaultPlan, faultKinds } from './gate.ts';
 import { Checker } from './invariants.ts';
@@ -10,6 +12,14 @@ import { type Setting, World } from './world.ts';
 
 const seed = Number(process.env.KEYTURN_SEED ?? 20_261_121);
 const day = 24 * 3_600_000;
+const everyPair = process.env.KEYTURN_PAIRS === 'all';
+
+/** Whether the seed draws this pair; the same seed draws the same. */
+function drawn(one: number, other: number, kinds: string): boolean {
+  if (everyPair) return true;
+  const digest = createHash('sha256').update(`${seed} ${one} ${other} ${kinds}`).digest();
+  return digest.readUInt8(0) % 8 === 0;
+}
 
 /** What may come twice in one rotation without a person at work. */
 const unattended: readonly FaultKind[] = ['fail-before', 'lose-answer', 'crash-after'];
@@ -43,23 +53,27 @@ describe(`faults at every call (seed ${seed})`, () => {
     expect(failures).toEqual([]);
   });
 
-  test.each(everySetting)('%s: every pair of process and network faults', async (_id, setting) => {
-    const { first, last, ownWay } = await span(setting);
-    const failures: string[] = [];
-    // The rest of the way has been walked in pairs by other settings already.
-    for (let one = ownWay ?? first; one < last; one += 1) {
-      for (let other = one + 1; other < last + 4; other += 1) {
-        for (const [kind, second] of pairs) {
-          const faults = new Map([
-            [one, kind],
-            [other, second],
-          ]);
-          failures.push(...(await broken(setting, faults)));
+  test.each(everySetting)(
+    `%s: ${everyPair ? 'every pair' : 'an eighth of all pairs'} of process and network faults`,
+    async (_id, setting) => {
+      const { first, last, ownWay } = await span(setting);
+      const failures: string[] = [];
+      // The rest of the way has been walked in pairs by other settings already.
+      for (let one = ownWay ?? first; one < last; one += 1) {
+        for (let other = one + 1; other < last + 4; other += 1) {
+          for (const [kind, second] of pairs) {
+            if (!drawn(one, other, `${kind} ${second}`)) continue;
+            const faults = new Map([
+              [one, kind],
+              [other, second],
+            ]);
+            failures.push(...(await broken(setting, faults)));
+          }
         }
       }
-    }
-    expect(failures).toEqual([]);
-  });
+      expect(failures).toEqual([]);
+    },
+  );
 });
 
 /** Rotates once under a plan of faults, lets time pass until nothing moves, and says what broke. */
