@@ -12,7 +12,7 @@ import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import type { ResolvedSecret } from '../deployment/resolve.ts';
 import { refuseBadFiles } from './bad-files.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
-import { account, region } from './endpoint/service.ts';
+import { account, region } from './endpoint/wire.ts';
 import { type Played, play } from './play.ts';
 import type { Progress } from './progress.ts';
 import type { Report } from './report.ts';
@@ -97,7 +97,8 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
 
     const { leaks, watched } = await client.leaks();
     const rules = judge({ played, rotationsAfterDeploy, leaks, watched, badFiles });
-    return { seed, seconds: seconds(began), secrets: played.map(({ row }) => row), rules };
+    const secrets = played.map(({ row }) => row);
+    return { seed, seconds: seconds(began), secrets, rules, notes: transitionNotes(played) };
   } finally {
     await Promise.allSettled(running.map(({ traffic }) => traffic.stop()));
     await provider.close();
@@ -117,6 +118,18 @@ async function preflightsOver(client: AccountClient): Promise<void> {
     if (tests.every(({ status }) => status === 'succeeded')) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** How many state transitions a rollout with one redeploy takes: accounts have 500 a second in most Regions. */
+function transitionNotes(played: readonly Played[]): string[] {
+  const counts = played.flatMap(({ row, transitions }) =>
+    row.scenario === 'rotate' && transitions !== null ? [transitions] : [],
+  );
+  return counts.length === 0
+    ? []
+    : [
+        `A rollout with one redeploy took at most ${Math.max(...counts)} state transitions, retries included (budget: 20).`,
+      ];
 }
 
 /** Each secret's scenarios, in the table's order; those that are played once go to the first that they fit. */

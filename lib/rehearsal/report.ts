@@ -51,6 +51,8 @@ export interface Report {
   readonly seconds: number;
   readonly secrets: readonly ReportSecret[];
   readonly rules: readonly ReportRule[];
+  /** Sentences for the reader of the table; not part of the file. Default: none. */
+  readonly notes?: readonly string[];
 }
 
 /** What must never break (design, section 4), as the last lines of a rehearsal say it. */

@@ -107,6 +107,7 @@ export function ending(report: Report, drawn: string, paint: Paint = plain): str
     table(report.secrets, paint),
     drawn,
     ruleLines(report.rules, paint),
+    (report.notes ?? []).map((note) => `${note}\n`).join(''),
     `${report.seconds.toFixed(1)} s, seed ${report.seed}\n`,
   ]
     .filter((part) => part !== '')

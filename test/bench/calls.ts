@@ -20,7 +20,7 @@ import { resolveDeployment } from '../../lib/deployment/resolve.ts';
 import { nameOf } from '../../lib/pipeline-function.ts';
 import type { Account } from '../../lib/rehearsal/endpoint/account.ts';
 import { startAccount } from '../../lib/rehearsal/endpoint/account.ts';
-import { account as accountId, region } from '../../lib/rehearsal/endpoint/service.ts';
+import { account as accountId, region } from '../../lib/rehearsal/endpoint/wire.ts';
 import { synthesise } from '../../lib/rehearsal/synthesise.ts';
 import { settings } from '../simulation/settings.ts';
 

@@ -12,7 +12,7 @@ import {
   GetSecretValueCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
-import { region } from '../../lib/rehearsal/endpoint/service.ts';
+import { region } from '../../lib/rehearsal/endpoint/wire.ts';
 import { median } from './median.ts';
 
 export interface RateRow {

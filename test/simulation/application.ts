@@ -5,7 +5,7 @@
 import { createHmac } from 'node:crypto';
 import type { HttpRequest, HttpResponse } from '../../lambdas/contract/ports.ts';
 import type { Ecs, EcsTask } from '../../lambdas/hooks/redeploy/ecs.ts';
-import type { WorldClock } from '../../lib/rehearsal/endpoint/service.ts';
+import type { WorldClock } from '../../lib/rehearsal/endpoint/wire.ts';
 
 /** Milliseconds from a forced deployment until its tasks run and the former ones are gone. */
 const startTime = 20_000;

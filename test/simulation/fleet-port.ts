@@ -1,6 +1,6 @@
 /** The port `Fleet` on the local Secrets Manager, in process: what the SDK adapter does over HTTP. */
 import type { Fleet, FleetSecret } from '../../lambdas/contract/fleet.ts';
-import type { JsonObject } from '../../lib/rehearsal/endpoint/service.ts';
+import type { JsonObject } from '../../lib/rehearsal/endpoint/wire.ts';
 
 type Answer = Record<string, unknown>;
 

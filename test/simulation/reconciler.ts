@@ -7,7 +7,7 @@ import type { Settings } from '../../lambdas/contract/settings.ts';
 import type { ReconcileContext } from '../../lambdas/reconcile/context.ts';
 import { reconcile, sweepInput } from '../../lambdas/reconcile/reconcile.ts';
 import type { SecretsManager } from '../../lib/rehearsal/endpoint/secrets-manager/index.ts';
-import { AwsError, type Caller } from '../../lib/rehearsal/endpoint/service.ts';
+import { AwsError, type Caller } from '../../lib/rehearsal/endpoint/wire.ts';
 import { fleetPort } from './fleet-port.ts';
 import type { Gate, Process } from './gate.ts';
 import type { Rollout } from './world.ts';

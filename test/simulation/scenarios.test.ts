@@ -1,6 +1,7 @@
 /** What the enumeration does not decide: one guard each, and what a rotation costs. */
 import { describe, expect, test } from 'vitest';
 import { completedTag, consentTag } from '../../lambdas/contract/marks.ts';
+import { plans } from '../../lambdas/contract/plan.ts';
 import type { FaultPlan } from './gate.ts';
 import { Checker } from './invariants.ts';
 import { emptySecret, settings } from './settings.ts';
@@ -189,6 +190,29 @@ describe('overlapping keys', () => {
     expect(checker.broken).toEqual([]);
     expect(world.rollouts.map(({ end }) => end)).toEqual(['superseded', 'completed']);
   });
+});
+
+describe('an execution that somebody aborts', () => {
+  const ways = [settingOf('opaque-token'), settingOf('signing-key-overlap')].flatMap((setting) => {
+    const { stages } = plans[setting.secretClass.plan];
+    return stages.map((stage, index) => [setting.secretClass.id, stage, index + 1, setting] as const);
+  });
+
+  test.each(ways)(
+    '%s, before %s (stage %i): nothing is lost, and resumed it completes',
+    async (_id, _stage, nth, setting) => {
+      const { world, checker } = await started(setting);
+      world.abortAt = nth;
+      await world.rotate();
+      await world.clock.advance(6 * hour);
+      expect(world.rollouts.map(({ end }) => end)).toEqual(['aborted']);
+      expect(checker.broken).toEqual([]);
+      world.resume();
+      await world.clock.advance(6 * hour);
+      expect(world.rollouts.map(({ end }) => end)).toEqual(['aborted', 'completed']);
+      expect(checker.broken).toEqual([]);
+    },
+  );
 });
 
 describe('finish', () => {

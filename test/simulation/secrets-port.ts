@@ -3,7 +3,7 @@ import { type ErrorCode, KeyturnError } from '../../lambdas/contract/errors.ts';
 import type { Secrets } from '../../lambdas/contract/ports.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import type { SecretsManager } from '../../lib/rehearsal/endpoint/secrets-manager/index.ts';
-import { AwsError, type Caller, type JsonObject } from '../../lib/rehearsal/endpoint/service.ts';
+import { AwsError, type Caller, type JsonObject } from '../../lib/rehearsal/endpoint/wire.ts';
 import type { Gate, Process } from './gate.ts';
 
 const codes: ReadonlyMap<string, ErrorCode> = new Map([

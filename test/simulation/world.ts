@@ -34,7 +34,7 @@ import { startRollout } from '../../lambdas/rollout/start.ts';
 import { rotationFunction } from '../../lambdas/rotation/steps.ts';
 import { virtualClock } from '../../lib/rehearsal/endpoint/clocks.ts';
 import { SecretsManager, type VersionSnapshot } from '../../lib/rehearsal/endpoint/secrets-manager/index.ts';
-import type { Caller, InvocationResult, Json, JsonObject } from '../../lib/rehearsal/endpoint/service.ts';
+import type { Caller, InvocationResult, Json, JsonObject } from '../../lib/rehearsal/endpoint/wire.ts';
 import { Application, type Judge } from './application.ts';
 import { Fleet } from './fleet.ts';
 import { Crash, type FaultPlan, Gate, type Process } from './gate.ts';
@@ -72,12 +72,16 @@ export interface Setting {
   readonly initial: Readonly<Record<string, string>> | null;
 }
 
-export type RolloutEnd = 'completed' | 'rolled-back' | 'stalled' | 'superseded';
+/** `aborted`: somebody stopped the execution in the console. */
+export type RolloutEnd = 'completed' | 'rolled-back' | 'stalled' | 'superseded' | 'aborted';
 
 export interface Rollout {
   readonly name: string;
   readonly versionId: string;
   readonly startedAt: number;
+  readonly first: RolloutState;
+  /** The stages that it came to, in order. */
+  readonly entered: StageId[];
   end: RolloutEnd | null;
   transitions: number;
 }
@@ -99,6 +103,8 @@ export class World {
   beforeStep: () => void = () => {};
   /** A step after which the function's host is down until this is null again. */
   stopAfter: string | null = null;
+  /** The execution is stopped as it comes to its n-th stage; then this is null again. */
+  abortAt: number | null = null;
   /** Milliseconds after which the bus hands on each event: one for each delivery, none for an event that is lost. */
   deliveries: readonly number[] = [0];
   #process: Process = { dead: false };
@@ -372,12 +378,28 @@ export class World {
       name,
       versionId: state.versionId,
       startedAt: this.clock.now(),
+      first: state,
+      entered: [],
       end: null,
       transitions: 1,
     };
     this.rollouts.push(rollout);
     void this.#run(state.plan as PlanId, state, rollout);
     return true;
+  }
+
+  /** What `keyturn resume` does: the plan once more, from what is current now. */
+  resume(): void {
+    const last = this.rollouts.at(-1);
+    if (last === undefined) throw new Error('there is no rollout to resume');
+    const attempt = last.first.attempt + 1;
+    const state = {
+      ...last.first,
+      attempt,
+      versionId: this.currentId() ?? '',
+      publishedAt: new Date(this.clock.now()).toISOString(),
+    };
+    this.#startExecution(`${last.name}-${attempt}`, JSON.stringify(state));
   }
 
   /** The rule on the bus invokes the starter; a failed delivery is repeated, as EventBridge does. */
@@ -407,13 +429,13 @@ export class World {
   async #run(planId: PlanId, first: RolloutState, rollout: Rollout): Promise<void> {
     const end = await this.#walk(plans[planId].stages, first, rollout);
     if (end.is === 'through') rollout.end = 'completed';
-    else if (end.is === 'superseded') rollout.end = 'superseded';
+    else if (end.is !== 'failed') rollout.end = end.is;
     else await this.#leave((stages[end.stage] as StageDescription).onFailure ?? 'stall', end.state, rollout);
   }
 
   async #leave(way: WayOutId, state: unknown, rollout: Rollout): Promise<void> {
     const end = await this.#walk(waysOut[way].stages, state, rollout);
-    if (end.is === 'superseded') rollout.end = 'superseded';
+    if (end.is === 'superseded' || end.is === 'aborted') rollout.end = end.is;
     else if (end.is === 'failed' && way !== 'stall') await this.#leave('stall', end.state, rollout);
     else rollout.end = way === 'stall' ? 'stalled' : 'rolled-back';
   }
@@ -422,9 +444,19 @@ export class World {
     way: readonly StageId[],
     first: unknown,
     rollout: Rollout,
-  ): Promise<{ is: 'through' } | { is: 'superseded' } | { is: 'failed'; stage: StageId; state: unknown }> {
+  ): Promise<
+    | { is: 'through' }
+    | { is: 'superseded' }
+    | { is: 'aborted' }
+    | { is: 'failed'; stage: StageId; state: unknown }
+  > {
     let state = first;
     for (const id of way) {
+      rollout.entered.push(id);
+      if (rollout.entered.length === this.abortAt) {
+        this.abortAt = null;
+        return { is: 'aborted' };
+      }
       const { waitSeconds } = stages[id] as StageDescription;
       if (waitSeconds !== undefined) {
         rollout.transitions += 1;

@@ -14,8 +14,8 @@ import type { InvocationRecord } from './functions.ts';
 import type { InvocationFault } from './invocation-faults.ts';
 import type { Notification } from './messaging.ts';
 import type { RotationRun, Options as SecretsManagerOptions } from './secrets-manager/index.ts';
-import type { Json } from './service.ts';
 import type { Deployed } from './template.ts';
+import type { Json } from './wire.ts';
 
 /** A list that grows: `next` is the `from` of the next question. */
 export interface Items<T> {

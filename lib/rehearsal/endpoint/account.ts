@@ -26,11 +26,11 @@ import { resourceCreator } from './resources/index.ts';
 import { IndexedSecretsManager } from './secret-index.ts';
 import type { Options as SecretsManagerOptions } from './secrets-manager/index.ts';
 import { SecretsManager } from './secrets-manager/index.ts';
-import type { Caller, Json } from './service.ts';
 import { StepFunctions } from './step-functions.ts';
 import { taskSecret } from './task-secrets.ts';
 import type { Deployed } from './template.ts';
 import { deployTemplate } from './template.ts';
+import type { Caller, Json } from './wire.ts';
 
 export interface AccountOptions {
   /** Divides waits, retry intervals and the periods of schedules. At least 1; default 1. */

@@ -1,6 +1,6 @@
 /** ARNs of the account that the endpoint pretends to be. */
 
-import { account, region } from './service.ts';
+import { account, region } from './wire.ts';
 
 /** `arn:aws:<service>:<region>:<account>:<resource>`, in the endpoint's Region and account. */
 export const arn = (service: string, resource: string): string =>

@@ -3,8 +3,8 @@
 import { lastPart } from './arn.ts';
 import type { Interception } from './json-server.ts';
 import { text } from './json-shape.ts';
-import type { Caller, JsonObject } from './service.ts';
-import { AwsError } from './service.ts';
+import type { Caller, JsonObject } from './wire.ts';
+import { AwsError } from './wire.ts';
 
 export interface CallFault {
   /**

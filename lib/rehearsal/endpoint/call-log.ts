@@ -2,7 +2,7 @@
 
 import { lastPart } from './arn.ts';
 import { isObject, text } from './json-shape.ts';
-import type { Caller, Json } from './service.ts';
+import type { Caller, Json } from './wire.ts';
 
 export interface CallRecord {
   /** Milliseconds since the epoch, in the endpoint's time. */

@@ -2,7 +2,7 @@
  * The two clocks of the endpoint: one that follows the wall clock (optionally faster), and one that moves only
  * when a simulator says so.
  */
-import type { WorldClock } from './service.ts';
+import type { WorldClock } from './wire.ts';
 
 export interface WallClock extends WorldClock {
   /** Jumps `ms` milliseconds ahead; what became due runs at once, in order. @throws RangeError below 0. */

@@ -8,8 +8,8 @@
 import { randomUUID } from 'node:crypto';
 import { arn } from './arn.ts';
 import { objects, text, texts } from './json-shape.ts';
-import type { JsonObject, Service, WorldClock } from './service.ts';
-import { AwsError } from './service.ts';
+import type { JsonObject, Service, WorldClock } from './wire.ts';
+import { AwsError } from './wire.ts';
 
 export type BuildOutcome = 'SUCCEEDED' | 'FAILED' | 'FAULT' | 'TIMED_OUT';
 

@@ -11,7 +11,7 @@ import type { ServiceDefinition } from './ecs-spec.ts';
 import type { EventFault } from './event-bridge.ts';
 import type { InvocationFault } from './invocation-faults.ts';
 import { isObject, number, text, texts } from './json-shape.ts';
-import type { Json, JsonObject } from './service.ts';
+import type { Json, JsonObject } from './wire.ts';
 
 type ControlOperation = (account: Account, input: JsonObject) => unknown;
 

@@ -12,8 +12,8 @@ import type { ServiceDefinition } from './ecs-spec.ts';
 import { serviceSpec } from './ecs-spec.ts';
 import type { EcsTask } from './ecs-task.ts';
 import { number, text, texts } from './json-shape.ts';
-import type { JsonObject, Service } from './service.ts';
-import { AwsError } from './service.ts';
+import type { JsonObject, Service } from './wire.ts';
+import { AwsError } from './wire.ts';
 
 export class Ecs implements Service {
   readonly signingName = 'ecs';

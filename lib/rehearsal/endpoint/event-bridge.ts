@@ -12,8 +12,8 @@ import { targetPayload } from './event-input.ts';
 import { checkPattern, matchesPattern } from './event-pattern.ts';
 import { readEntries } from './put-events.ts';
 import { parseSchedule } from './schedule-expression.ts';
-import type { BusEvent, Emit, JsonObject, Service, WorldClock } from './service.ts';
-import { AwsError, account, region } from './service.ts';
+import type { BusEvent, Emit, JsonObject, Service, WorldClock } from './wire.ts';
+import { AwsError, account, region } from './wire.ts';
 
 export interface Rule {
   readonly arn: string;

@@ -4,7 +4,7 @@
  */
 
 import { atPath } from './json-shape.ts';
-import type { BusEvent, Json } from './service.ts';
+import type { BusEvent, Json } from './wire.ts';
 
 export interface TargetInput {
   /** A constant JSON text. */

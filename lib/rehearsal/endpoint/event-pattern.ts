@@ -5,7 +5,7 @@
 
 import { glob } from './glob.ts';
 import { isList, isObject, listOf } from './json-shape.ts';
-import type { Json, JsonObject } from './service.ts';
+import type { Json, JsonObject } from './wire.ts';
 
 /** Longer patterns need a raised quota. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html */
 const patternLimit = 2048;

@@ -5,8 +5,8 @@ import { DeliveryFailure } from './event-delivery.ts';
 import type { Functions } from './functions.ts';
 import type { Iam } from './iam.ts';
 import type { Destinations } from './messaging.ts';
-import type { Json } from './service.ts';
-import { AwsError } from './service.ts';
+import type { Json } from './wire.ts';
+import { AwsError } from './wire.ts';
 
 export interface EventReach {
   readonly functions: Functions;

@@ -4,7 +4,7 @@
  */
 
 import type { StateMachine } from 'aws-local-stepfunctions';
-import type { Json, JsonObject } from './service.ts';
+import type { Json, JsonObject } from './wire.ts';
 
 /** One event of the interpreter; the package does not export its name. */
 type EventLog = ReturnType<StateMachine['run']>['eventLogs'] extends AsyncGenerator<infer Log> ? Log : never;

@@ -4,11 +4,11 @@ import './promise-with-resolvers.ts';
 import { StateMachine } from 'aws-local-stepfunctions';
 import type { HistoryEvent } from './execution-history.ts';
 import { historyEvent, historyLimit } from './execution-history.ts';
-import type { Json, WorldClock } from './service.ts';
 import type { Handed, PreparedDefinition } from './state-machine-definition.ts';
 import { asDefinition } from './state-machine-definition.ts';
 import { TaskError } from './state-tasks.ts';
 import { waitMilliseconds } from './state-wait.ts';
+import type { Json, WorldClock } from './wire.ts';
 
 export interface ExecutionOptions {
   readonly arn: string;

@@ -9,8 +9,8 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { arn } from './arn.ts';
 import { isObject, text } from './json-shape.ts';
-import type { JsonObject, WorldClock } from './service.ts';
-import { AwsError } from './service.ts';
+import type { JsonObject, WorldClock } from './wire.ts';
+import { AwsError } from './wire.ts';
 
 export interface FunctionDefinition {
   readonly name: string;

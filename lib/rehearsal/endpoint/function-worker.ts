@@ -3,7 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Json } from './service.ts';
+import type { Json } from './wire.ts';
 
 /** How an invocation ended, with the stack that Lambda hands to the caller. */
 export type FunctionResult =

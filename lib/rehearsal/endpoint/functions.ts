@@ -11,8 +11,8 @@ import type { FunctionResult } from './function-worker.ts';
 import { FunctionWorker } from './function-worker.ts';
 import { glob } from './glob.ts';
 import { InvocationFaults } from './invocation-faults.ts';
-import type { Caller, Invoker, Json } from './service.ts';
-import { account, region } from './service.ts';
+import type { Caller, Invoker, Json } from './wire.ts';
+import { account, region } from './wire.ts';
 
 export interface FunctionSpec {
   readonly arn: string;

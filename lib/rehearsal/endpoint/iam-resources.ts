@@ -6,8 +6,8 @@
 import { arn, lastPart } from './arn.ts';
 import type { Access, AccessResolver } from './iam.ts';
 import { objects, text, texts } from './json-shape.ts';
-import type { JsonObject } from './service.ts';
-import { region } from './service.ts';
+import type { JsonObject } from './wire.ts';
+import { region } from './wire.ts';
 
 export interface SecretFacts {
   readonly arn: string;

@@ -3,8 +3,8 @@
 import { lastPart } from './arn.ts';
 import type { AccessRequest, Statement } from './policy.ts';
 import { decide, parsePolicy } from './policy.ts';
-import type { Caller, Json, JsonObject } from './service.ts';
-import { AwsError, account } from './service.ts';
+import type { Caller, Json, JsonObject } from './wire.ts';
+import { AwsError, account } from './wire.ts';
 
 /** What an operation touches: `authorise` asks once for each action on each resource. */
 export interface Access {

@@ -4,8 +4,8 @@
  */
 
 import { isList, isObject, listOf, object, text } from './json-shape.ts';
-import type { Json } from './service.ts';
-import { account, region } from './service.ts';
+import type { Json } from './wire.ts';
+import { account, region } from './wire.ts';
 
 /** What names in a template stand for. Each throws an Error for a name that it does not know. */
 export interface Scope {

@@ -2,7 +2,7 @@
 
 import { checkPattern, matchesPattern } from './event-pattern.ts';
 import type { FunctionResult } from './function-worker.ts';
-import type { Json, JsonObject } from './service.ts';
+import type { Json, JsonObject } from './wire.ts';
 
 export interface InvocationFault {
   /**

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { AwsError, type Caller, type Json, type JsonObject, type Service } from './service.ts';
+import { AwsError, type Caller, type Json, type JsonObject, type Service } from './wire.ts';
 
 /** What happens to one call instead of, before or after its handling. */
 export type Interception =

@@ -1,6 +1,6 @@
 /** Reading members of JSON whose shape is not known: what is missing or of another type is undefined or empty. */
 
-import type { Json, JsonObject } from './service.ts';
+import type { Json, JsonObject } from './wire.ts';
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

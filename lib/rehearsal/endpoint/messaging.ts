@@ -2,8 +2,8 @@
 
 import type { Statement } from './policy.ts';
 import { decide, parsePolicy } from './policy.ts';
-import type { Json } from './service.ts';
-import { AwsError, account } from './service.ts';
+import type { Json } from './wire.ts';
+import { AwsError, account } from './wire.ts';
 
 /** What arrived at a topic or queue. */
 export interface Notification {

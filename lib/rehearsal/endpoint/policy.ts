@@ -8,7 +8,7 @@
 
 import { glob } from './glob.ts';
 import { isObject, listOf } from './json-shape.ts';
-import type { Json } from './service.ts';
+import type { Json } from './wire.ts';
 
 export interface Statement {
   readonly effect: 'Allow' | 'Deny';

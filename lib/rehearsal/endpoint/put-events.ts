@@ -5,8 +5,8 @@
 
 import { lastPart } from './arn.ts';
 import { isObject, objects, text, texts } from './json-shape.ts';
-import type { BusEvent, Json, JsonObject } from './service.ts';
-import { AwsError } from './service.ts';
+import type { BusEvent, Json, JsonObject } from './wire.ts';
+import { AwsError } from './wire.ts';
 
 export interface AcceptedEntry {
   readonly busName: string;

@@ -7,7 +7,7 @@ import { arn } from './arn.ts';
 import type { CanarySearch } from './canaries.ts';
 import type { SecretFacts } from './iam-resources.ts';
 import { isObject, text } from './json-shape.ts';
-import type { Caller, Json, JsonObject, Service } from './service.ts';
+import type { Caller, Json, JsonObject, Service } from './wire.ts';
 
 export interface SecretIndexOptions {
   readonly canaries: CanarySearch;

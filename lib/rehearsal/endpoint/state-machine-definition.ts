@@ -8,7 +8,7 @@
 
 import { StateMachine } from 'aws-local-stepfunctions';
 import { isObject, listOf, number, object, objects, text } from './json-shape.ts';
-import type { Json, JsonObject } from './service.ts';
+import type { Json, JsonObject } from './wire.ts';
 
 /** A state that the interpreter hands to us: a task, or a wait in a task's clothes. */
 export type Handed =

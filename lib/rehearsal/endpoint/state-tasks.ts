@@ -5,8 +5,8 @@ import type { Iam } from './iam.ts';
 import { busArn } from './iam-resources.ts';
 import { isObject, listOf, object, text } from './json-shape.ts';
 import type { Destinations } from './messaging.ts';
-import type { Json, JsonObject, Service } from './service.ts';
-import { AwsError } from './service.ts';
+import type { Json, JsonObject, Service } from './wire.ts';
+import { AwsError } from './wire.ts';
 
 /** An error with the name that Retry and Catch compare; its message is the Cause. */
 export class TaskError extends Error {

@@ -1,9 +1,9 @@
 /** How long a Wait state sleeps. */
 
 import { atPath } from './json-shape.ts';
-import type { Json } from './service.ts';
 import type { WaitDuration } from './state-machine-definition.ts';
 import { TaskError } from './state-tasks.ts';
+import type { Json } from './wire.ts';
 
 /**
  * Milliseconds from now, before compression; 0 for a moment that has passed.

@@ -8,12 +8,12 @@ import { randomUUID } from 'node:crypto';
 import { arn } from './arn.ts';
 import { Execution, payloadLimitBytes } from './execution.ts';
 import { number, text } from './json-shape.ts';
-import type { JsonObject, Service, WorldClock } from './service.ts';
-import { AwsError } from './service.ts';
 import type { PreparedDefinition } from './state-machine-definition.ts';
 import { prepareDefinition } from './state-machine-definition.ts';
 import type { TaskReach } from './state-tasks.ts';
 import { taskOf } from './state-tasks.ts';
+import type { JsonObject, Service, WorldClock } from './wire.ts';
+import { AwsError } from './wire.ts';
 
 export interface StateMachineSpec {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** `valueFrom` of a container's secret. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html */
 
 import { isObject, text } from './json-shape.ts';
-import type { Caller, Service } from './service.ts';
+import type { Caller, Service } from './wire.ts';
 
 const ecsAgent: Caller = { accessKeyId: 'ecs', roleArn: null, functionArn: null };
 

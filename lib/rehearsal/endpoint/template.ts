@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Scope } from './intrinsics.ts';
 import { pseudoParameters, referencesOf, resolve, resolveCondition } from './intrinsics.ts';
 import { object, text, texts } from './json-shape.ts';
-import type { Json, JsonObject } from './service.ts';
+import type { Json, JsonObject } from './wire.ts';
 
 /** What a resource is once it exists. */
 export interface Created {

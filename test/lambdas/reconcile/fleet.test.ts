@@ -6,7 +6,7 @@ import { sweep } from '../../../lambdas/reconcile/sweep.ts';
 import { executionName } from '../../../lambdas/rollout/start.ts';
 import { virtualClock } from '../../../lib/rehearsal/endpoint/clocks.ts';
 import { SecretsManager } from '../../../lib/rehearsal/endpoint/secrets-manager/index.ts';
-import type { Caller, JsonObject } from '../../../lib/rehearsal/endpoint/service.ts';
+import type { Caller, JsonObject } from '../../../lib/rehearsal/endpoint/wire.ts';
 import { fleetPort } from '../../simulation/fleet-port.ts';
 
 const size = 10_000;

@@ -5,7 +5,7 @@ import type { Deliver, EventTarget } from '../../../lib/rehearsal/endpoint/event
 import { DeliveryFailure } from '../../../lib/rehearsal/endpoint/event-delivery.ts';
 import { targetPayload } from '../../../lib/rehearsal/endpoint/event-input.ts';
 import { checkPattern, matchesPattern } from '../../../lib/rehearsal/endpoint/event-pattern.ts';
-import type { JsonObject } from '../../../lib/rehearsal/endpoint/service.ts';
+import type { JsonObject } from '../../../lib/rehearsal/endpoint/wire.ts';
 import { realClock, serve, until } from './loopback.ts';
 
 const event = {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Iam } from '../../../lib/rehearsal/endpoint/iam.ts';
 import { accessResolvers } from '../../../lib/rehearsal/endpoint/iam-resources.ts';
 import { parsePolicy } from '../../../lib/rehearsal/endpoint/policy.ts';
-import type { Caller, Json } from '../../../lib/rehearsal/endpoint/service.ts';
+import type { Caller, Json } from '../../../lib/rehearsal/endpoint/wire.ts';
 
 const role = 'arn:aws:iam::111122223333:role/rotation';
 const secret = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:app/key-AbCdEf';

@@ -1,7 +1,7 @@
 /** What holds after any sequence of calls, failures and waits; and what a simulator of crashes relies on. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AwsError, type Caller, type JsonObject } from '../../../lib/rehearsal/endpoint/service.ts';
+import { AwsError, type Caller, type JsonObject } from '../../../lib/rehearsal/endpoint/wire.ts';
 import {
   callers,
   functionArn,

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { afterEach, expect, test } from 'vitest';
 import { type Interception, parseCredential } from '../../../lib/rehearsal/endpoint/json-server.ts';
-import { AwsError, type JsonObject, type Service } from '../../../lib/rehearsal/endpoint/service.ts';
+import { AwsError, type JsonObject, type Service } from '../../../lib/rehearsal/endpoint/wire.ts';
 import { functionArn, type RotationEvent, refusal, servedWorld, token } from './world.ts';
 
 let interception: Interception = 'pass';

@@ -1,8 +1,8 @@
 /** The least server that an SDK client can speak AWS JSON to: one service, every caller is the operator. */
 
 import { createServer } from 'node:http';
-import type { Caller, JsonObject, Service, WorldClock } from '../../../lib/rehearsal/endpoint/service.ts';
-import { AwsError } from '../../../lib/rehearsal/endpoint/service.ts';
+import type { Caller, JsonObject, Service, WorldClock } from '../../../lib/rehearsal/endpoint/wire.ts';
+import { AwsError } from '../../../lib/rehearsal/endpoint/wire.ts';
 
 export const operator: Caller = { accessKeyId: 'AKIAOPERATOR', roleArn: null, functionArn: null };
 

@@ -14,8 +14,8 @@ import { EventBridge } from '../../../lib/rehearsal/endpoint/event-bridge.ts';
 import { Functions } from '../../../lib/rehearsal/endpoint/functions.ts';
 import { Iam } from '../../../lib/rehearsal/endpoint/iam.ts';
 import { Destinations } from '../../../lib/rehearsal/endpoint/messaging.ts';
-import type { Json } from '../../../lib/rehearsal/endpoint/service.ts';
 import { StepFunctions } from '../../../lib/rehearsal/endpoint/step-functions.ts';
+import type { Json } from '../../../lib/rehearsal/endpoint/wire.ts';
 import { realClock, serve, until } from './loopback.ts';
 
 const role = 'arn:aws:iam::111122223333:role/machine';

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Json } from '../../../lib/rehearsal/endpoint/service.ts';
 import { deployTemplate } from '../../../lib/rehearsal/endpoint/template.ts';
+import type { Json } from '../../../lib/rehearsal/endpoint/wire.ts';
 import { writeTemplate } from './fixture/template.ts';
 
 let directory: string;

@@ -23,7 +23,7 @@ import {
   type Json,
   type JsonObject,
   type WorldClock,
-} from '../../../lib/rehearsal/endpoint/service.ts';
+} from '../../../lib/rehearsal/endpoint/wire.ts';
 
 export const functionArn = 'arn:aws:lambda:eu-central-1:111122223333:function:rotate';
 

@@ -3,8 +3,8 @@
 import { arn, lastPart } from '../arn.ts';
 import type { EventTarget } from '../event-delivery.ts';
 import { isObject, number, object, objects, text, texts } from '../json-shape.ts';
-import type { JsonObject } from '../service.ts';
-import { account, region } from '../service.ts';
+import type { JsonObject } from '../wire.ts';
+import { account, region } from '../wire.ts';
 import type { Creator } from './plane.ts';
 import { physicalName, required } from './plane.ts';
 

@@ -7,9 +7,9 @@ import type { Iam } from '../iam.ts';
 import { text } from '../json-shape.ts';
 import type { Destinations } from '../messaging.ts';
 import type { Statement } from '../policy.ts';
-import type { Json, Service } from '../service.ts';
 import type { StepFunctions } from '../step-functions.ts';
 import type { Created, Resource } from '../template.ts';
+import type { Json, Service } from '../wire.ts';
 
 /** The services of one account. */
 export interface Plane {

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { isObject, object, text } from '../json-shape.ts';
-import type { Caller, JsonObject, Service } from '../service.ts';
+import type { Caller, JsonObject, Service } from '../wire.ts';
 import type { Creator } from './plane.ts';
 import { physicalName, required } from './plane.ts';
 

@@ -1,5 +1,5 @@
 /** Finding the secret that a call is about, and the reasons why it may not be used. */
-import { account, type Caller, type JsonObject } from '../service.ts';
+import { account, type Caller, type JsonObject } from '../wire.ts';
 import type { Core } from './core.ts';
 import { textOf } from './input.ts';
 import type { Secret } from './store.ts';

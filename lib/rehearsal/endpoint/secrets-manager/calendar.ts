@@ -1,5 +1,5 @@
 /** Which secret's window opens when, and the one timer each of them has. */
-import type { WorldClock } from '../service.ts';
+import type { WorldClock } from '../wire.ts';
 import type { Window } from './schedule.ts';
 import type { Secret } from './store.ts';
 

@@ -1,5 +1,5 @@
 /** What every operation works with, and the options of the service. */
-import type { Caller, Emit, Invoker, JsonObject, WorldClock } from '../service.ts';
+import type { Caller, Emit, Invoker, JsonObject, WorldClock } from '../wire.ts';
 import type { Calendar } from './calendar.ts';
 import type { EventFaults } from './events.ts';
 import type { Runs } from './runs.ts';

@@ -1,5 +1,5 @@
 /** DeleteSecret and RestoreSecret. */
-import { AwsError, account, type JsonObject, region } from '../service.ts';
+import { AwsError, account, type JsonObject, region } from '../wire.ts';
 import { existing } from './access.ts';
 import { commit } from './commit.ts';
 import type { Core, Operation } from './core.ts';

@@ -4,7 +4,7 @@
  * Shapes: AWS user guide, "Secret Label Updated" event detail reference; CloudTrail log entries for Secrets
  * Manager, with the members of a RotationFailed record captured in 2021.
  */
-import { account, type Emit, type JsonObject, region } from '../service.ts';
+import { account, type Emit, type JsonObject, region } from '../wire.ts';
 
 export type ServiceEventName =
   | 'RotationStarted'

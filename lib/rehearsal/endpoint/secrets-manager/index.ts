@@ -14,7 +14,7 @@ import {
   type JsonObject,
   type Service,
   type WorldClock,
-} from '../service.ts';
+} from '../wire.ts';
 import { Calendar } from './calendar.ts';
 import { type Core, defaultOptions, type Operation, type Options, type Randomness } from './core.ts';
 import { deleteSecret, restoreSecret } from './deletion.ts';

@@ -1,5 +1,5 @@
 /** Typed members of an input that `validate.ts` has checked: a wrong type can no longer occur here. */
-import type { Json, JsonObject } from '../service.ts';
+import type { Json, JsonObject } from '../wire.ts';
 
 export function textOf(input: JsonObject, name: string): string | undefined {
   const value = input[name];

@@ -1,5 +1,5 @@
 /** Lists in pages: NextToken holds where the next page begins. */
-import { AwsError, type JsonObject } from '../service.ts';
+import { AwsError, type JsonObject } from '../wire.ts';
 
 /**
  * @param rest the answer's NextToken, or nothing on the last page.

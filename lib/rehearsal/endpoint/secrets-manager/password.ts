@@ -1,5 +1,5 @@
 /** GetRandomPassword (AWS API reference; the refusal of a short length is moto's text). */
-import { AwsError } from '../service.ts';
+import { AwsError } from '../wire.ts';
 import type { Operation, Randomness } from './core.ts';
 import { countOf, flagOf, textOf } from './input.ts';
 

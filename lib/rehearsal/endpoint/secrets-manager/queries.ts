@@ -1,5 +1,5 @@
 /** ListSecrets and BatchGetSecretValue, and the filters they share. */
-import { AwsError, type JsonObject, region } from '../service.ts';
+import { AwsError, type JsonObject, region } from '../wire.ts';
 import { isForeign } from './access.ts';
 import type { Operation } from './core.ts';
 import { countOf, flagOf, objectsOf, textOf, textsOf } from './input.ts';

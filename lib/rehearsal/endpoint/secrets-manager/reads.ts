@@ -1,5 +1,5 @@
 /** GetSecretValue, DescribeSecret and ListSecretVersionIds. */
-import type { Caller, JsonObject } from '../service.ts';
+import type { Caller, JsonObject } from '../wire.ts';
 import { decryptable, existing, existingLagging, notDeleted } from './access.ts';
 import type { Core, Operation } from './core.ts';
 import { countOf, flagOf, textOf } from './input.ts';

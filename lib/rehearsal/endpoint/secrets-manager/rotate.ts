@@ -1,5 +1,5 @@
 /** RotateSecret and CancelRotateSecret: what is decided before the call is answered. */
-import { AwsError, type JsonObject } from '../service.ts';
+import { AwsError, type JsonObject } from '../wire.ts';
 import { usable } from './access.ts';
 import { commit } from './commit.ts';
 import type { Core, Operation } from './core.ts';

@@ -3,7 +3,7 @@
  * returned; the whole of it again after a failure, with the same token (AWS user guide, rotation by Lambda
  * function). A test run is one invocation of testSecret on a copy of the current value.
  */
-import { AwsError } from '../service.ts';
+import { AwsError } from '../wire.ts';
 import { commit } from './commit.ts';
 import type { Core } from './core.ts';
 import { type ServiceEventName, serviceEvent } from './events.ts';

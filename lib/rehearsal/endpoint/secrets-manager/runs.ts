@@ -1,5 +1,5 @@
 /** The rotations and test runs that were asked for: what a simulator may look at afterwards. */
-import type { Json } from '../service.ts';
+import type { Json } from '../wire.ts';
 
 export type Step = 'createSecret' | 'setSecret' | 'testSecret' | 'finishSecret';
 

@@ -2,7 +2,7 @@
  * Rotation rules and the windows they open. Everything is UTC and begins on the hour (AWS user guide, rotation
  * schedules and schedule expressions).
  */
-import { AwsError } from '../service.ts';
+import { AwsError } from '../wire.ts';
 import { type Cron, parseCron } from './cron.ts';
 import { bothRuleKinds } from './texts.ts';
 

@@ -4,7 +4,7 @@
  * A state is never changed in place. A write puts a new one beside the old, which is how a read may be shown
  * what was true a moment ago (AWS API reference: operations are eventually consistent).
  */
-import type { WorldClock } from '../service.ts';
+import type { WorldClock } from '../wire.ts';
 import type { Rules, Window } from './schedule.ts';
 
 export type SecretValue =

@@ -1,5 +1,5 @@
 /** TagResource and UntagResource. Both answer with nothing. */
-import type { JsonObject } from '../service.ts';
+import type { JsonObject } from '../wire.ts';
 import { usable } from './access.ts';
 import { commit } from './commit.ts';
 import type { Operation } from './core.ts';

@@ -5,7 +5,7 @@
  * tests (tests/aws/services/secretsmanager) or of moto's `aws_verified` tests. All are HTTP 400, the
  * not-found and access-denied ones too.
  */
-import { AwsError } from '../service.ts';
+import { AwsError } from '../wire.ts';
 
 export const secretNotFound = () =>
   new AwsError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");

@@ -2,7 +2,7 @@
  * ClientRequestToken: the id of the version that a call makes, and what tells a repetition from a conflict
  * (validated: moto's aws_verified tests of duplicate tokens, for CreateSecret, PutSecretValue and UpdateSecret).
  */
-import type { JsonObject } from '../service.ts';
+import type { JsonObject } from '../wire.ts';
 import { textOf } from './input.ts';
 import type { Versions } from './labels.ts';
 import type { SecretValue, Version } from './store.ts';

@@ -4,7 +4,7 @@
  * Order: a bad name, a missing token (reported even for a secret that does not exist; validated: LocalStack
  * test_no_client_request_token), then the model's constraints.
  */
-import { AwsError, type Json, type JsonObject } from '../service.ts';
+import { AwsError, type Json, type JsonObject } from '../wire.ts';
 import { isList, isObject, textOf } from './input.ts';
 import type { Members, OperationShape, Shape } from './shapes.ts';
 import { invalidName, tokenMissing } from './texts.ts';

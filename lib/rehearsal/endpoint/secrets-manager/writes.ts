@@ -1,5 +1,5 @@
 /** The operations that make secrets and versions. */
-import { account, type JsonObject, region } from '../service.ts';
+import { account, type JsonObject, region } from '../wire.ts';
 import { decryptable, usable } from './access.ts';
 import { commit } from './commit.ts';
 import type { Core, Operation } from './core.ts';
