@@ -4,7 +4,7 @@ import { completedTag, consentTag } from '../../lambdas/contract/marks.ts';
 import { plans } from '../../lambdas/contract/plan.ts';
 import type { FaultPlan } from './gate.ts';
 import { Checker } from './invariants.ts';
-import { emptySecret, settings } from './settings.ts';
+import { emptySecret, settings, stubbornConsumer } from './settings.ts';
 import { type Setting, secretName, World } from './world.ts';
 
 const hour = 3_600_000;
@@ -189,6 +189,22 @@ describe('overlapping keys', () => {
     checker.atEnd(world);
     expect(checker.broken).toEqual([]);
     expect(world.rollouts.map(({ end }) => end)).toEqual(['superseded', 'completed']);
+  });
+});
+
+describe('a roll-back', () => {
+  test('leaves no label by which Secrets Manager would refuse the next rotation, or promote again what was given up', async () => {
+    const { world, checker } = await started(stubbornConsumer);
+    const first = world.currentId();
+    world.secrets.options.pendingRemovalDelay = 'never';
+    await world.rotate();
+    await world.clock.advance(6 * hour);
+    checker.atEnd(world);
+    expect(checker.broken).toEqual([]);
+    expect(world.rollouts.map(({ end }) => end)).toEqual(['rolled-back']);
+    expect(world.currentId()).toBe(first);
+    expect(world.versions().flatMap(({ labels }) => labels)).not.toContain('AWSPENDING');
+    expect(await world.rotate()).toBe(true);
   });
 });
 
