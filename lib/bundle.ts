@@ -100,7 +100,8 @@ function nameOf(entry: Entry): string {
   }
 }
 
-function sourceOf(entry: Entry): string {
+/** The generated entry: a few lines that bring together what the function needs. */
+export function sourceOf(entry: Entry): string {
   const from = (file: string) => JSON.stringify(join(packageRoot, 'lambdas', file));
   switch (entry.kind) {
     case 'rotation':

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { buildSync } from 'esbuild';
 import { type Settings, settingsFile } from '../../lambdas/contract/settings.ts';
-import { assetDirectory, bundleOf, type Entry, entries } from '../../lib/bundle.ts';
+import { assetDirectory, bundleOf, type Entry, entries, sourceOf } from '../../lib/bundle.ts';
 import { median } from './median.ts';
 
 export interface BundleRow {
@@ -44,24 +44,13 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const settings: Settings = { schema: 1, deployment: 'bench', platform: 'ocore', secrets: [] };
 
 /** Entries that are also built with the SDK left out: one of each kind. */
-const unbundled: readonly { readonly name: string; readonly source: string }[] = [
-  {
-    name: 'rotation-opaque-token',
-    source: `
-      import { secretClass } from './lambdas/classes/opaque-token.ts';
-      import { rotationFunction } from './lambdas/adapters/entry/rotation.ts';
-      export const handler = rotationFunction(secretClass);`,
-  },
-  {
-    name: 'stage-redeploy',
-    source: `
-      import { stage } from './lambdas/rollout/redeploy.ts';
-      import { stageFunction } from './lambdas/adapters/entry/stage.ts';
-      import { consumers } from './lambdas/adapters/entry/consumers.ts';
-      export const handler = stageFunction(stage, consumers);`,
-  },
-  { name: 'start', source: `export { handler } from './lambdas/adapters/entry/start.ts';` },
-];
+const unbundled = (
+  [
+    { kind: 'rotation', classId: 'opaque-token' },
+    { kind: 'stage', stageId: 'redeploy', consumerKinds: ['ecs'] },
+    { kind: 'start' },
+  ] satisfies Entry[]
+).map((entry) => ({ name: bundleOf(entry).name, source: sourceOf(entry) }));
 
 /** What the child runs: the import, then what it has cost since the process began. */
 const script = `

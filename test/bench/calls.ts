@@ -88,7 +88,7 @@ async function ours(account: Account): Promise<Subject[]> {
     name: deploymentName,
     platform: 'ocore',
     secrets: Object.fromEntries(
-      settings.map(({ secretClass, options }) => [
+      settings.map(({ secretClass, options, instances }) => [
         secretClass.id.replaceAll('-', '_').toUpperCase(),
         {
           class: secretClass.id,
@@ -96,6 +96,8 @@ async function ours(account: Account): Promise<Subject[]> {
           source: { create: { name: secretName(secretClass.id) } },
           consumers: [],
           probe: null,
+          // Only the four steps are counted; the stack wants to know the instances all the same.
+          ...(instances === undefined ? {} : { instances: instances.members }),
         },
       ]),
     ),
