@@ -1,0 +1,152 @@
+/** What people and the world do in a scenario: they supply, consent, wait, break and heal. */
+import type { Operator } from '../../lambdas/adapters/aws/operator.ts';
+import { consentTag } from '../../lambdas/contract/marks.ts';
+import type { Rollouts } from '../../lambdas/contract/ports.ts';
+import { parseRolloutState } from '../../lambdas/contract/rollout-state.ts';
+import { isInWindow } from '../../lambdas/contract/schedule.ts';
+import { Sensitive } from '../../lambdas/contract/sensitive.ts';
+import { executionName } from '../../lambdas/rollout/start.ts';
+import { nameOf } from '../pipeline-function.ts';
+import type { AccountClient } from './endpoint/account-client.ts';
+import type { StagedDeployment, StagedSecret } from './stage-deployment.ts';
+
+/** What a scenario works with. */
+export interface Stage {
+  readonly client: AccountClient;
+  readonly operator: Operator;
+  readonly rollouts: Rollouts;
+  readonly deployment: StagedDeployment;
+  readonly secret: StagedSecret;
+  readonly secretId: string;
+  /** The platform's other secrets. */
+  readonly others: readonly Stage[];
+  /** Number of the next value that a person supplies for this secret. */
+  nextRound(): number;
+  /** Number of the next consent to a rotation of this secret. */
+  nextConsent(): number;
+}
+
+/** Whether it rotates without a person's consent to the class. */
+export const rotates = ({ resolved }: StagedSecret) => resolved.class.admission !== 'guarded';
+/** Whether Keyturn makes its value itself. */
+export const generated = (secret: StagedSecret) => rotates(secret) && !secret.resolved.class.supplied;
+
+/** Milliseconds that pass before the reconciler looks: longer than it leaves to an event and to its own slots. */
+export const unheardFor = 3 * 60_000;
+
+/** Rotates while the event that would start the rollout does not arrive, and lets time pass. */
+export async function rotateUnheard(
+  stage: Stage,
+  fault: { readonly kind: 'drop' } | { readonly kind: 'delay'; readonly milliseconds: number },
+): Promise<string> {
+  await consentIfAsked(stage);
+  await stage.client.faultEvent({ ...fault, pattern: { 'detail-type': ['Rotation Finished'] }, times: 1 });
+  const token = await stage.operator.rotate(stage.secretId);
+  await closed(stage, token);
+  await stage.client.advance(unheardFor);
+  return token;
+}
+
+/** Lets the late event arrive. Whoever comes second, event or reconciler, starts nothing. */
+export async function startedOnce({ client, operator, secretId }: Stage): Promise<string | null> {
+  await client.advance(unheardFor);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const { versionId } = await operator.read(secretId, 'AWSCURRENT');
+  const rollouts = (await client.executions()).filter(({ input }) => input.includes(versionId));
+  return rollouts.length === 1 ? null : `${rollouts.length} rollouts of version ${versionId}.`;
+}
+
+/** A person gets a new value, leaves it for the rotation, and will revoke the old one. */
+export async function supplyIfAsked(stage: Stage): Promise<void> {
+  const { secret, operator, secretId } = stage;
+  if (!secret.resolved.class.supplied) return;
+  const variables = secret.person?.supply(stage.nextRound()) ?? { ...secret.initial };
+  await operator.supply(secretId, new Sensitive(JSON.stringify(variables)));
+}
+
+/** Outside its window, or for a guarded class, a rotation needs a person's word: one for each rotation. */
+export async function consentIfAsked({
+  operator,
+  secret,
+  secretId,
+  client,
+  nextConsent,
+}: Stage): Promise<void> {
+  const { window } = secret.resolved.settings;
+  if (window === null && secret.resolved.class.admission !== 'guarded') return;
+  const { now } = await client.health();
+  const until = new Date(now + 3_600_000).toISOString();
+  await operator.tag(secretId, consentTag, `${until} rehearsal: rotation ${nextConsent()}`);
+}
+
+export function isOutsideWindow({ resolved }: StagedSecret): boolean {
+  const { window } = resolved.settings;
+  return window !== null && !isInWindow(window, new Date());
+}
+
+export async function broken({ client, deployment }: Stage, is: boolean): Promise<void> {
+  for (const { cluster, service } of deployment.consumers) await client.breakService(cluster, service, is);
+}
+
+/** Waits until Secrets Manager has closed a rotation: before that, it refuses the next one. */
+export async function closed({ client }: Stage, token: string): Promise<void> {
+  for (let tries = 0; tries < 1_000; tries += 1) {
+    const run = (await client.rotations()).find((one) => one.token === token);
+    if (run?.status === 'succeeded') return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`The rotation ${token} was not closed in time.`);
+}
+
+/** A secret that ends no session and has the same consumers: what is rotated beside another one. */
+export function sharesConsumers(secret: StagedSecret, other: StagedSecret): boolean {
+  const names = ({ resolved }: StagedSecret) => resolved.settings.consumers.map(({ name }) => name).join();
+  return generated(other) && !other.resolved.class.cutover && names(secret) === names(other);
+}
+
+export function companionOf({ secret, others }: Stage): Stage {
+  const found = others.find((other) => sharesConsumers(secret, other.secret));
+  if (found === undefined) throw new Error(`${secret.resolved.key} has no companion.`);
+  return found;
+}
+
+/** Starts a rotation function with an event that it refuses before it touches anything. */
+export async function warm({ client, deployment, secret }: Stage): Promise<void> {
+  await client.invoke(nameOf(deployment.resolved.name, secret.resolved.class.id), {});
+}
+
+/** Waits until no rollout runs: the companion's may take a little longer than the one that was followed. */
+export async function rolloutsOver({ client }: Stage): Promise<void> {
+  for (let tries = 0; tries < 500; tries += 1) {
+    if ((await client.executions()).every(({ status }) => status !== 'RUNNING')) return;
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+}
+
+/** Starts the rollout of the current version once more, under its next name: what `resume` of the CLI does. */
+export async function nextAttempt({ client, operator, rollouts, secret, secretId }: Stage): Promise<string> {
+  const { versionId } = await operator.read(secretId, 'AWSCURRENT');
+  const latest = (await client.executions()).findLast(({ input }) => input.includes(versionId));
+  if (latest === undefined) throw new Error(`${secret.resolved.key} has no rollout to resume.`);
+  const before = parseRolloutState(JSON.parse(latest.input));
+  const state = { ...before, attempt: before.attempt + 1 };
+  const name = executionName(secret.resolved.key, state);
+  await rollouts.start(latest.stateMachineArn, name, JSON.stringify(state));
+  return versionId;
+}
+
+/** The event of the stall must name exactly these instances, with the count of the others. */
+export async function namesFailed(
+  { client, secretId }: Stage,
+  ids: readonly string[],
+): Promise<string | null> {
+  const { items } = await client.events();
+  const stalled = items.findLast(
+    ({ event }) =>
+      JSON.stringify(event).includes('InstancesFailed') && JSON.stringify(event).includes(secretId),
+  );
+  const text = JSON.stringify(stalled?.event ?? {});
+  return ids.every((id) => text.includes(id)) && text.includes('498')
+    ? null
+    : `The event of the stall must name ${ids.join(' and ')} and count 498 others.`;
+}
