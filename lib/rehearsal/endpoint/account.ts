@@ -144,7 +144,7 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
     keys: new Map(),
   };
   const calls = new CallLog(() => clock.now(), keep);
-  const faults = new CallFaults((functionArn) => functions.recycle(functionArn));
+  const faults = new CallFaults((functionArn) => functions.crash(functionArn));
   const exported: Record<string, Json> = {};
   let searched = { values: 0, texts: 0 };
 

@@ -35,10 +35,10 @@ export interface CallFault {
 
 export class CallFaults {
   readonly #faults: { readonly fault: CallFault; skip: number; left: number }[] = [];
-  readonly #crash: (functionArn: string) => void;
+  readonly #crash: (functionArn: string) => Promise<void>;
 
-  /** @param crash kills a function's process */
-  constructor(crash: (functionArn: string) => void) {
+  /** @param crash kills a function's processes; resolves when they are gone */
+  constructor(crash: (functionArn: string) => Promise<void>) {
     this.#crash = crash;
   }
 
@@ -85,13 +85,15 @@ export class CallFaults {
       case 'lose-answer':
         return { loseAnswer: true };
       case 'crash-before':
-        if (caller.functionArn !== null) this.#crash(caller.functionArn);
+        if (caller.functionArn !== null) await this.#crash(caller.functionArn);
         return { failBefore: 'reset' };
       case 'crash-after': {
         const { functionArn } = caller;
-        // The process must not live to see the answer; the call itself is done in this turn of the loop.
-        if (functionArn !== null) setImmediate(() => this.#crash(functionArn));
-        return { loseAnswer: true };
+        // The process must not live to see the connection break: it would fail of that, and not die.
+        return {
+          loseAnswer: true,
+          beforeCut: async () => (functionArn === null ? undefined : this.#crash(functionArn)),
+        };
       }
       case 'delay':
         await new Promise((resolve) => setTimeout(resolve, milliseconds));

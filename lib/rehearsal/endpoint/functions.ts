@@ -193,6 +193,14 @@ export class Functions implements Invoker {
     for (const worker of [...running.idle.splice(0), ...running.busy]) worker.kill();
   }
 
+  /** Kills the function's processes, whatever they are at, and waits until they are gone. */
+  async crash(functionArn: string): Promise<void> {
+    const running = this.#functions.get(unqualified(functionArn));
+    const processes = [...(running?.idle ?? []), ...(running?.busy ?? [])];
+    this.recycle(functionArn);
+    await Promise.all(processes.map((process) => process.gone()));
+  }
+
   /** Ends every process and waits for it. No invocation succeeds afterwards. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -11,8 +11,8 @@ export type Interception =
   | 'pass'
   /** Nothing is done; the error is the answer, or the connection is cut. */
   | { readonly failBefore: AwsError | 'reset' }
-  /** It is done, and the connection is cut before the answer. */
-  | { readonly loseAnswer: true };
+  /** It is done, then what `beforeCut` does; then the connection is cut before the answer. */
+  | { readonly loseAnswer: true; readonly beforeCut?: () => Promise<void> };
 
 /** Sees a body as it travels. */
 export type Listener = (body: string, service: string, operation: string, caller: Caller) => void;
@@ -168,7 +168,7 @@ function identify(
 
 async function answerTo(options: JsonServerOptions, call: Call, body: string): Promise<Answer> {
   const { service, operation, caller } = call;
-  let losesAnswer = false;
+  let lost: Exclude<Interception, string | { failBefore: unknown }> | null = null;
   try {
     const input = parsed(body);
     const interception = await options.intercept?.(service.signingName, operation, input, caller);
@@ -176,15 +176,17 @@ async function answerTo(options: JsonServerOptions, call: Call, body: string): P
       if (interception.failBefore === 'reset') return null;
       throw interception.failBefore;
     }
-    losesAnswer = typeof interception === 'object';
+    if (typeof interception === 'object') lost = interception;
     options.authorise?.(caller, service.signingName, operation, input);
     const output = await service.handle(operation, input, caller);
-    return losesAnswer ? null : { status: 200, body: output };
+    if (lost === null) return { status: 200, body: output };
   } catch (error) {
     // A refusal is an answer as well, and gets lost like one.
     const answer = refused(options, error);
-    return losesAnswer ? null : answer;
+    if (lost === null) return answer;
   }
+  await lost.beforeCut?.();
+  return null;
 }
 
 function parsed(body: string): JsonObject {
