@@ -1,0 +1,80 @@
+/**
+ * Stored data and the keys that it may be under. A codec is one file in `lambdas/ciphers/`: it knows how a
+ * platform lays its ciphertexts out and how it derives the key from the variable's text.
+ */
+import { createHash } from 'node:crypto';
+import type * as z from 'zod/mini';
+import type { Sensitive } from './sensitive.ts';
+
+/** A key that stored data may be under. */
+export interface StoredKey {
+  /** Names the key and does not tell it: may be shown, logged and kept. See `keyId`. */
+  readonly id: string;
+  /** As the variable holds it. */
+  readonly text: Sensitive;
+  /** The number that rows of this key are tagged with, for platforms that tag them. */
+  readonly version?: number;
+}
+
+/** The key that data is to be under, and every other key that it may still be under. */
+export interface KeyRing {
+  readonly write: StoredKey;
+  /** Without `write`. */
+  readonly others: readonly StoredKey[];
+}
+
+/** The name of a key: the first 12 hexadecimal digits of a SHA-256 over a fixed prefix and the key's text. */
+export function keyId(text: Sensitive): string {
+  return createHash('sha256').update('keyturn key id\0').update(text.reveal()).digest('hex').slice(0, 12);
+}
+
+/** A ciphertext as its column holds it: text, or bytes. */
+export type Stored = string | Buffer;
+
+/** What a row tells beside its ciphertext. */
+export interface RowContext {
+  /** The key version that the row is tagged with; undefined where rows are not tagged. */
+  readonly version?: number;
+  /** What the platform authenticates with the ciphertext (AES-GCM's additional data), where it does. */
+  readonly additionalData?: Buffer;
+}
+
+/** Why a ciphertext cannot be read. None of these is ever overwritten. */
+export type Poison =
+  /** Not in the declared format at all. */
+  | 'malformed'
+  /** Shorter than the format's least length. */
+  | 'truncated'
+  /** No key of the ring opens it, or its tag names a version that the ring does not have. */
+  | 'unknown-key'
+  /** What it decrypts to is a ciphertext of the ring again. */
+  | 'double-encrypted';
+
+export type Opened =
+  | { readonly is: 'open'; readonly under: StoredKey; readonly plain: Buffer }
+  | { readonly is: 'poisoned'; readonly poison: Poison };
+
+export type Rewrite =
+  /** Under the ring's `write` key already. */
+  | { readonly is: 'current' }
+  | { readonly is: 'rewritten'; readonly stored: Stored; readonly from: StoredKey }
+  | { readonly is: 'poisoned'; readonly poison: Poison };
+
+/** A codec with its options and a ring bound: derived keys are made once. */
+export interface Cipher {
+  /** The write key is tried first. */
+  open(stored: Stored, row: RowContext): Opened;
+  /** Under the ring's `write` key. */
+  seal(plain: Buffer, row: RowContext): Stored;
+  /** Opens and seals anew, unless it is under `write` already. Keeps what the format carries along (Fernet's timestamp). */
+  rewrite(stored: Stored, row: RowContext): Rewrite;
+}
+
+/** One codec: what a file in `lambdas/ciphers` exports. */
+export interface Codec<Options> {
+  /** Equal to the name of its file. */
+  readonly id: string;
+  readonly options: z.ZodMiniType<Options>;
+  /** @throws KeyturnError ValueRejected when a key's text does not fit; it names the key by its id. */
+  bind(options: Options, ring: KeyRing): Cipher;
+}
