@@ -1,6 +1,8 @@
 import { KeyturnError } from '../contract/errors.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
+import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
+import { classOfSecret } from './class-of.ts';
 import { secretOf } from './secret-of.ts';
 import { demandCurrent, demandNoRotation } from './still-current.ts';
 
@@ -24,6 +26,8 @@ export const stage: StageDefinition = {
     const { secrets, clock } = context.ports;
     const secret = secretOf(context, state);
     const { versionId } = state;
+    // A way back that moves data is resumed from its beginning: what went back already stays.
+    if (state.rolledBackFrom !== undefined && hasDataKeys(secret)) return state;
     if (state.rolledBackFrom !== undefined) {
       throw new KeyturnError({
         code: 'NotRestorable',
@@ -49,8 +53,10 @@ export const stage: StageDefinition = {
       await moveBack(state, target, context);
     }
     if (labels.includes('AWSPENDING')) await secrets.removePending(state.secretId, versionId);
+    // What was moved forward says nothing of what has to be moved back.
+    const { reencryption: _forward, ...kept } = state;
     return {
-      ...state,
+      ...kept,
       versionId: target,
       previousVersionId: versionId,
       rolledBackFrom: versionId,
@@ -58,6 +64,10 @@ export const stage: StageDefinition = {
     };
   },
 };
+
+function hasDataKeys(secret: SecretSettings): boolean {
+  return (classOfSecret(secret).phases?.data ?? null) !== null;
+}
 
 /** A move whose answer was lost looks like a refusal when it is tried again: what is current decides. */
 async function moveBack(state: RolloutState, target: string, { ports }: StageContext): Promise<void> {
