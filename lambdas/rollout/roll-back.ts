@@ -1,8 +1,6 @@
 import { KeyturnError } from '../contract/errors.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
-import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
-import { classOfSecret } from './class-of.ts';
 import { secretOf } from './secret-of.ts';
 import { demandCurrent, demandNoRotation } from './still-current.ts';
 
@@ -27,7 +25,7 @@ export const stage: StageDefinition = {
     const secret = secretOf(context, state);
     const { versionId } = state;
     // A way back that moves data is resumed from its beginning: what went back already stays.
-    if (state.rolledBackFrom !== undefined && hasDataKeys(secret)) return state;
+    if (state.rolledBackFrom !== undefined && state.goBack === true) return state;
     if (state.rolledBackFrom !== undefined) {
       throw new KeyturnError({
         code: 'NotRestorable',
@@ -64,10 +62,6 @@ export const stage: StageDefinition = {
     };
   },
 };
-
-function hasDataKeys(secret: SecretSettings): boolean {
-  return (classOfSecret(secret).phases?.data ?? null) !== null;
-}
 
 /** A move whose answer was lost looks like a refusal when it is tried again: what is current decides. */
 async function moveBack(state: RolloutState, target: string, { ports }: StageContext): Promise<void> {

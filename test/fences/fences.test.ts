@@ -23,8 +23,9 @@ const isOurs = within('bin', 'lib', 'lambdas', 'test');
 const arrows = [
   { from: 'lambdas/contract', to: ['lambdas/contract'] },
   { from: 'lambdas/catalog', to: ['lambdas/catalog', 'lambdas/contract'] },
-  { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/contract'] },
-  { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/contract'] },
+  { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/ciphers', 'lambdas/contract'] },
+  { from: 'lambdas/ciphers', to: ['lambdas/ciphers', 'lambdas/contract'] },
+  { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/ciphers', 'lambdas/contract'] },
   { from: 'lambdas/rotation', to: ['lambdas/rotation', 'lambdas/contract'] },
   {
     from: 'lambdas/rollout',
@@ -103,9 +104,16 @@ describe('tables and files', () => {
       .filter((id) => !except.includes(id));
 
   test('each secret class is one file of its name and one line of the registry', () => {
-    expect(idsOf('lambdas/classes', ['registry', 'generated-value', 'hmac-key', 'same-text'])).toEqual(
-      [...classIds].sort(),
-    );
+    expect(
+      idsOf('lambdas/classes', [
+        'registry',
+        'generated-value',
+        'hmac-key',
+        'same-text',
+        'data-key',
+        'single-data-key',
+      ]),
+    ).toEqual([...classIds].sort());
     for (const id of classIds) expect(classOf(id)?.id).toBe(id);
   });
 
@@ -121,6 +129,7 @@ describe('tables and files', () => {
         'fleet-of',
         'instance-tally',
         'class-of',
+        'data-keys',
         'consumers',
         'publish-phase',
       ]),
