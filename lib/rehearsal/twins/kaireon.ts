@@ -1,5 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import { type Behaviour, type ClientRequest, isRecord, type Token, tokenClient } from '../behaviour.ts';
+import {
+  type Behaviour,
+  type ClientRequest,
+  isRecord,
+  type Token,
+  textAt,
+  tokenClient,
+} from '../behaviour.ts';
 import { prepared } from './prepare.ts';
 import { readingClients, type StoredRow, writingClients } from './stored-clients.ts';
 import type { StoredData, Twin, TwinConsumer, TwinUrls, TwinVariables, TwinWorld } from './twin.ts';
@@ -242,6 +249,5 @@ async function digestAt(urls: TwinUrls, row: StoredRow | undefined): Promise<str
   const answer = await fetch(new URL(read.path, urls.api), {
     headers: { ...read.headers, authorization: `Bearer ${read.bearer}` },
   });
-  const body: unknown = await answer.json();
-  return answer.ok && isRecord(body) && typeof body.digest === 'string' ? body.digest : null;
+  return answer.ok ? textAt(await answer.json(), 'digest') : null;
 }
