@@ -13,7 +13,7 @@ import type {
 /** A ciphertext taken apart, not yet opened. */
 export interface Parts {
   /** The key version that the ciphertext itself carries, where the format has one. */
-  readonly version?: number;
+  readonly version?: number | undefined;
 }
 
 /** A format, with keys made ready (`Made`) once per ring. */
