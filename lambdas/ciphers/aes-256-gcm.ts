@@ -3,18 +3,16 @@
  * envelope is the same: what the root key wraps is a key, and its derivation is `raw`.
  */
 import { isUtf8 } from 'node:buffer';
-import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import * as z from 'zod/mini';
 import { defineCodec, type RowContext, type StoredKey } from '../contract/ciphers.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import type { Random } from '../contract/ports.ts';
-import { type BoundLayout, bindLayout, type GcmParts, Layout, layoutBreaks, tagBytes } from './gcm-layout.ts';
+import { noAdditionalData, openGcm, sealGcm } from './gcm.ts';
+import { type BoundLayout, bindLayout, type GcmParts, Layout, layoutBreaks } from './gcm-layout.ts';
 import { derivationBreaks, deriveKey, KeyDerivation } from './key-derivation.ts';
 import { randomBlock } from './random-block.ts';
 import { type Format, ringCipher } from './ring-cipher.ts';
-
-const algorithm = 'aes-256-gcm';
-const empty = Buffer.alloc(0);
 
 const Options = z.strictObject({
   /** What a stored value consists of, in order. See `Layout`. */
@@ -51,10 +49,10 @@ function format(options: Options, random: Random): Format<GcmKey, GcmParts> {
   return {
     make: (key) => ({ key: deriveKey(options.key, key), version: versionOf(key, layout) }),
     read: layout.read,
-    open: (parts, { key }, row) => open(parts, key, additionalData(row)),
+    open: (parts, { key }, row) => openGcm(parts, key, additionalData(row)),
     seal(plain, { key, version }, row) {
       const nonce = next(nonceBytes);
-      return layout.write({ ...seal(plain, key, nonce, additionalData(row)), version });
+      return layout.write({ ...sealGcm(plain, key, nonce, additionalData(row)), version });
     },
     // Random bytes are hardly ever UTF-8, so a text that lies in a column of bytes is not worth a try.
     looksSealed: (plain) => plain.length >= layout.leastLength && !(layout.raw && isUtf8(plain)),
@@ -63,7 +61,7 @@ function format(options: Options, random: Random): Format<GcmKey, GcmParts> {
 
 /** @throws KeyturnError Internal when the row has to tell it and does not: the caller left it out. */
 function additionalDataOf(option: Options['additionalData']): (row: RowContext) => Buffer {
-  if (option === 'none') return () => empty;
+  if (option === 'none') return () => noAdditionalData;
   if (option !== 'row') {
     const fixed = Buffer.from(option.text);
     return () => fixed;
@@ -91,26 +89,4 @@ function versionOf(key: StoredKey, { carriesVersion }: BoundLayout): number | un
     });
   }
   return version;
-}
-
-function open({ nonce, tag, ciphertext }: GcmParts, key: KeyObject, additionalData: Buffer): Buffer | null {
-  const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes });
-  decipher.setAuthTag(tag);
-  if (additionalData.length > 0) decipher.setAAD(additionalData);
-  const plain = decipher.update(ciphertext);
-  try {
-    decipher.final();
-    return plain;
-  } catch {
-    // The tag does not fit: another key's, or altered. GCM cannot tell which.
-    return null;
-  }
-}
-
-function seal(plain: Buffer, key: KeyObject, nonce: Uint8Array, additionalData: Buffer): GcmParts {
-  const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: tagBytes });
-  if (additionalData.length > 0) cipher.setAAD(additionalData);
-  const ciphertext = cipher.update(plain);
-  cipher.final();
-  return { nonce, tag: cipher.getAuthTag(), ciphertext };
 }

@@ -1,11 +1,10 @@
 /** How a platform lays out a ciphertext of AES-GCM in its column: declared, then read and written by that. */
 import * as z from 'zod/mini';
 import type { Poison, Stored } from '../contract/ciphers.ts';
+import { type Sealed, tagBytes } from './gcm.ts';
 import type { Parts } from './ring-cipher.ts';
 import { decode, encode, encodedLength, isCutOff, TextEncoding } from './text-encoding.ts';
 
-/** NIST SP 800-38D section 5.2.1.2: the longest tag; shorter ones are forgeable and not offered. */
-export const tagBytes = 16;
 /** A safe integer of that many digits stays exact. */
 const mostDigits = 15;
 
@@ -34,12 +33,8 @@ export const Layout = z
 export type Layout = z.infer<typeof Layout>;
 type Segment = Layout[number];
 
-/** What a ciphertext of AES-GCM consists of. */
-export interface GcmParts extends Parts {
-  readonly nonce: Uint8Array;
-  readonly tag: Buffer;
-  readonly ciphertext: Buffer;
-}
+/** What a stored value consists of, its fixed texts aside. */
+export interface GcmParts extends Parts, Sealed {}
 
 export interface BoundLayout {
   /** True: values are bytes, not text. */
