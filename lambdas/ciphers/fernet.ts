@@ -17,9 +17,12 @@ import type { Random } from '../contract/ports.ts';
 import { Sensitive } from '../contract/sensitive.ts';
 import { randomBlock } from './random-block.ts';
 import { type Format, type Parts, ringCipher } from './ring-cipher.ts';
+import { decode, encode, isCutOff } from './text-encoding.ts';
 
 const Options = z.strictObject({});
 
+/** Of keys and tokens alike. */
+const encoding = 'base64url-padded';
 const keyBytes = 32;
 const versionByte = 0x80;
 const blockBytes = 16;
@@ -51,7 +54,7 @@ export const codec = defineCodec<z.infer<typeof Options>>({
 
 /** A new key as `Fernet.generate_key()` of Python's cryptography writes one. */
 export function generateFernetKey(random: Random): Sensitive {
-  return new Sensitive(padded(Buffer.from(random.bytes(keyBytes))));
+  return new Sensitive(encode(Buffer.from(random.bytes(keyBytes)), encoding));
 }
 
 function format(random: Random, now: Now): Format<FernetKey, Token> {
@@ -67,9 +70,8 @@ function format(random: Random, now: Now): Format<FernetKey, Token> {
 
 function make(key: StoredKey): FernetKey {
   const text = key.text.reveal();
-  const bytes = Buffer.from(text, 'base64url');
-  // Decoding skips what it does not know, so only the way back shows that the text is exact.
-  if (bytes.length !== keyBytes || padded(bytes) !== text) {
+  const bytes = decode(text, encoding);
+  if (bytes?.length !== keyBytes) {
     throw new KeyturnError({
       code: 'ValueRejected',
       message: `The key ${key.id} must be 32 bytes in URL-safe base64 with padding, 44 characters; it has ${text.length} characters and is not that.`,
@@ -84,11 +86,18 @@ function make(key: StoredKey): FernetKey {
 function read(stored: Stored): Token | Poison {
   const text = typeof stored === 'string' ? stored : stored.toString('latin1');
   if (text === '') return 'truncated';
-  const bytes = Buffer.from(text, 'base64url');
-  if (bytes[0] !== versionByte) return 'malformed';
-  const whole = bytes.length >= leastBytes && (bytes.length - leastBytes) % blockBytes === 0;
-  if (whole && padded(bytes) === text) return { bytes };
-  return !whole && /^[\w-]*={0,2}$/.test(text) ? 'truncated' : 'malformed';
+  const bytes = decode(text, encoding);
+  if (bytes !== null && bytes[0] === versionByte && isWhole(bytes)) return { bytes };
+  return isBegun(text) && (bytes !== null || text.length % 4 !== 0) ? 'truncated' : 'malformed';
+}
+
+function isWhole(bytes: Buffer): boolean {
+  return bytes.length >= leastBytes && (bytes.length - leastBytes) % blockBytes === 0;
+}
+
+/** Whether a token begins like this. */
+function isBegun(text: string): boolean {
+  return Buffer.from(text.slice(0, 4), 'base64url')[0] === versionByte && isCutOff(text, encoding);
 }
 
 function open({ bytes }: Token, key: FernetKey): Buffer | Poison | null {
@@ -119,16 +128,9 @@ function seal(plain: Buffer, key: FernetKey, iv: Uint8Array, time: Buffer | Now)
   token.set(begun, ciphertextAt);
   token.set(cipher.final(), ciphertextAt + begun.length);
   token.set(tagOf(token.subarray(0, tagAt), key), tagAt);
-  return padded(token);
+  return encode(token, encoding);
 }
 
 function tagOf(signed: Buffer, key: FernetKey): Buffer {
   return createHmac('sha256', key.signing).update(signed).digest();
-}
-
-/** RFC 4648 section 5 with padding, which Node leaves out. */
-function padded(bytes: Buffer): string {
-  const text = bytes.toString('base64url');
-  const missing = (4 - (text.length % 4)) % 4;
-  return missing === 0 ? text : text + '='.repeat(missing);
 }

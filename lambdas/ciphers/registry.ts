@@ -2,9 +2,15 @@
  * The codecs. A codec is its file and its line here; its id in a deployment file follows from this table.
  */
 import type { CodecDefinition } from '../contract/ciphers.ts';
+import { codec as aes256Gcm } from './aes-256-gcm.ts';
 import { codec as fernet } from './fernet.ts';
+import { codec as railsActiveRecord } from './rails-active-record.ts';
 
-export const registry = { fernet } as const satisfies Record<string, CodecDefinition>;
+export const registry = {
+  fernet,
+  'aes-256-gcm': aes256Gcm,
+  'rails-active-record': railsActiveRecord,
+} as const satisfies Record<string, CodecDefinition>;
 
 const byId: ReadonlyMap<string, CodecDefinition> = new Map(Object.entries(registry));
 

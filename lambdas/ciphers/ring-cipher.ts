@@ -1,19 +1,10 @@
 /** What every codec does alike: which keys of a ring are tried, in what order, and what is poisoned. */
-import type {
-  Cipher,
-  KeyRing,
-  Opened,
-  Poison,
-  Rewrite,
-  RowContext,
-  Stored,
-  StoredKey,
-} from '../contract/ciphers.ts';
+import type { Cipher, KeyRing, Poison, Rewrite, RowContext, Stored, StoredKey } from '../contract/ciphers.ts';
 
 /** A ciphertext taken apart, not yet opened. */
 export interface Parts {
   /** The key version that the ciphertext itself carries, where the format has one. */
-  readonly version?: number;
+  readonly version?: number | undefined;
 }
 
 /** A format, with keys made ready (`Made`) once per ring. */
@@ -26,9 +17,18 @@ export interface Format<Made, Read extends Parts> {
   open(parts: Read, made: Made, row: RowContext): Buffer | Poison | null;
   /** `from` is what is written anew; null for a new ciphertext. */
   seal(plain: Buffer, made: Made, row: RowContext, from: Read | null): Stored;
+  /**
+   * What the application sees of what was opened, for formats that pack it. Left out: the same. What is sealed
+   * anew is what was opened, as it was packed.
+   */
+  unpack?(opened: Buffer, parts: Read): Buffer | Poison;
   /** Cheap: whether a plain text might be a ciphertext of this format. */
   looksSealed(plain: Buffer): boolean;
 }
+
+type OpenedParts =
+  | { readonly is: 'open'; readonly under: StoredKey; readonly plain: Buffer; readonly packed: Buffer }
+  | { readonly is: 'poisoned'; readonly poison: Poison };
 
 interface Ready<Made> {
   readonly key: StoredKey;
@@ -56,13 +56,15 @@ export function ringCipher<Made, Read extends Parts>(format: Format<Made, Read>,
     );
   }
 
-  function openParts(parts: Read, row: RowContext): Opened {
+  function openParts(parts: Read, row: RowContext): OpenedParts {
     for (const { key, made } of candidates(parts.version ?? row.version)) {
-      const plain = format.open(parts, made, row);
-      if (plain === null) continue;
+      const packed = format.open(parts, made, row);
+      if (packed === null) continue;
+      if (typeof packed === 'string') return { is: 'poisoned', poison: packed };
+      const plain = format.unpack === undefined ? packed : format.unpack(packed, parts);
       if (typeof plain === 'string') return { is: 'poisoned', poison: plain };
       if (isSealedAgain(plain, row)) return { is: 'poisoned', poison: 'double-encrypted' };
-      return { is: 'open', under: key, plain };
+      return { is: 'open', under: key, plain, packed };
     }
     return { is: 'poisoned', poison: 'unknown-key' };
   }
@@ -71,14 +73,16 @@ export function ringCipher<Made, Read extends Parts>(format: Format<Made, Read>,
     const opened = openParts(parts, row);
     if (opened.is === 'poisoned') return opened;
     if (opened.under === write.key) return { is: 'current' };
-    const sealed = format.seal(opened.plain, write.made, row, parts);
+    const sealed = format.seal(opened.packed, write.made, row, parts);
     return { is: 'rewritten', stored: likeBefore(sealed, stored), from: opened.under };
   }
 
   return {
     open(stored, row) {
       const parts = format.read(stored);
-      return typeof parts === 'string' ? { is: 'poisoned', poison: parts } : openParts(parts, row);
+      if (typeof parts === 'string') return { is: 'poisoned', poison: parts };
+      const opened = openParts(parts, row);
+      return opened.is === 'open' ? { is: 'open', under: opened.under, plain: opened.plain } : opened;
     },
     seal: (plain, row) => format.seal(plain, write.made, row, null),
     rewrite(stored, row) {

@@ -162,7 +162,12 @@ describe('tables and files', () => {
     const catalog = catalogOf(platform);
     expect(catalog.platform).toBe(platform);
     for (const [key, secret] of Object.entries(catalog.secrets)) {
-      expect({ key, parsed: classOf(secret.class)?.parse(secret.options) }).toMatchObject({
+      // Most documents do not tell how their ciphertexts are laid out: that is for the deployment to say.
+      const options =
+        (classOf(secret.class)?.reencryption ?? null) === null
+          ? secret.options
+          : { codec: { id: 'fernet' }, ...secret.options };
+      expect({ key, parsed: classOf(secret.class)?.parse(options) }).toMatchObject({
         key,
         parsed: { ok: true },
       });

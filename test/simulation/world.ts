@@ -569,6 +569,12 @@ export class World {
         this.gate.call('DescribeTasks', process, () => ecs.tasks(cluster, service)),
       forceDeployment: (cluster: string, service: string) =>
         this.gate.call('UpdateService', process, () => ecs.forceDeployment(cluster, service)),
+      stopping: (cluster: string, service: string) =>
+        this.gate.call('DescribeTasks', process, () => ecs.stopping(cluster, service)),
+      scale: (cluster: string, service: string, desired: number, fresh: boolean) =>
+        this.gate.call('UpdateService', process, () => ecs.scale(cluster, service, desired, fresh)),
+      park: (arn: string, desired: number | null) =>
+        this.gate.call('TagResource', process, () => ecs.park(arn, desired)),
     };
   }
 

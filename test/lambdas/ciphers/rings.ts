@@ -4,7 +4,7 @@ import { type KeyRing, keyId, type Now, type StoredKey } from '../../../lambdas/
 import type { Random } from '../../../lambdas/contract/ports.ts';
 import { Sensitive } from '../../../lambdas/contract/sensitive.ts';
 
-export function storedKey(text: string, version?: number): StoredKey {
+export function storedKey(text: string, version: number | undefined = undefined): StoredKey {
   const value = new Sensitive(text);
   return { id: keyId(value), text: value, ...(version === undefined ? {} : { version }) };
 }
