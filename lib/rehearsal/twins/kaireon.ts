@@ -24,7 +24,12 @@ const rowsAtStart = 20;
 const stores = ['connectors', 'platform-settings', 'sso-configs', 'mfa-secrets'] as const;
 const key = 'CONNECTOR_ENCRYPTION_KEY';
 
-const member = (name: string) => ({ variable: name, secret: name, member: name });
+const member = (name: string, secret = name) => ({ variable: name, secret, member: name });
+
+/** The key, its number, and the one other key with its number: four variables of one secret. */
+const keyMembers = ['', '_VERSION', '_PREVIOUS', '_PREVIOUS_VERSION'].map((rest) =>
+  member(`${key}${rest}`, key),
+);
 
 function service(
   part: string,
@@ -54,7 +59,7 @@ export const kaireon: Twin = {
       secrets: [
         member('NEXTAUTH_SECRET'),
         member('JWT_SIGNING_SECRET'),
-        member(key),
+        ...keyMembers,
         member('WORKER_SECRET'),
         member('ML_WORKER_API_KEY'),
         member('CRON_SECRET'),
@@ -64,7 +69,7 @@ export const kaireon: Twin = {
     }),
     worker: service('worker', {
       environment: (world, urls) => ({ DATABASE_URL: databaseUrl(world), API_URL: urls.api ?? '' }),
-      secrets: [member(key), member('WORKER_SECRET')],
+      secrets: [...keyMembers, member('WORKER_SECRET')],
       healthPath: '/health',
       desiredCount: 1,
     }),
@@ -79,7 +84,16 @@ export const kaireon: Twin = {
   secrets: {
     NEXTAUTH_SECRET: made('NEXTAUTH_SECRET'),
     JWT_SIGNING_SECRET: made('JWT_SIGNING_SECRET'),
-    [key]: made(key),
+    [key]: {
+      initial: (world) => ({
+        [key]: generated(world, key),
+        [`${key}_VERSION`]: '1',
+        [`${key}_PREVIOUS`]: '',
+        [`${key}_PREVIOUS_VERSION`]: '0',
+      }),
+      supplied: null,
+      probeUrl: () => null,
+    },
     WORKER_SECRET: made('WORKER_SECRET'),
     ML_WORKER_API_KEY: made('ML_WORKER_API_KEY'),
     CRON_SECRET: made('CRON_SECRET'),
