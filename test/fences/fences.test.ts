@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { catalogOf, platformIds } from '../../lambdas/catalog/platforms.ts';
+import { codecIds, codecOf } from '../../lambdas/ciphers/registry.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import { plans, stages } from '../../lambdas/contract/plan.ts';
 import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
@@ -23,6 +24,7 @@ const arrows = [
   { from: 'lambdas/contract', to: ['lambdas/contract'] },
   { from: 'lambdas/catalog', to: ['lambdas/catalog', 'lambdas/contract'] },
   { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/contract'] },
+  { from: 'lambdas/ciphers', to: ['lambdas/ciphers', 'lambdas/contract'] },
   { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/contract'] },
   { from: 'lambdas/rotation', to: ['lambdas/rotation', 'lambdas/contract'] },
   {
@@ -106,6 +108,20 @@ describe('tables and files', () => {
       [...classIds].sort(),
     );
     for (const id of classIds) expect(classOf(id)?.id).toBe(id);
+  });
+
+  test('each codec is one file of its name and one line of the registry', () => {
+    const parts = [
+      'registry',
+      'gcm',
+      'gcm-layout',
+      'key-derivation',
+      'random-block',
+      'ring-cipher',
+      'text-encoding',
+    ];
+    expect(idsOf('lambdas/ciphers', parts)).toEqual([...codecIds].sort());
+    for (const id of codecIds) expect(codecOf(id)?.id).toBe(id);
   });
 
   test('each stage is one file of its name, one line of its table and one row of the contract', () => {
