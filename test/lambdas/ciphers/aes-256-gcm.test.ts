@@ -215,3 +215,36 @@ describe('options that cannot be', () => {
     expect(parsed.ok ? [] : parsed.broken.join(' ')).toContain(rule);
   });
 });
+
+describe('what a layout does not take', () => {
+  const [nonce, tag] = [Buffer.alloc(12, 1), Buffer.alloc(16, 2)];
+  const base64 = (bytes: Buffer) => bytes.toString('base64');
+  const three = [fields('hex', 'nonce'), fields('hex', 'ciphertext'), fields('hex', 'tag')];
+  const dots = [fields('base64', 'nonce'), { text: '.' }, fields('base64', 'tag', 'ciphertext')];
+  const ends = [fields('base64', 'nonce', 'ciphertext'), { text: '.' }, fields('base64', 'tag')];
+
+  test.each([
+    ['text where bytes are declared', go, 'x', 'malformed'],
+    ['less than the fixed fields, though each for itself would fit', three, '0'.repeat(40), 'truncated'],
+    ['a nonce of ten bytes in the length of twelve', dots, `${base64(Buffer.alloc(10))}.`, 'truncated'],
+    [
+      'a tag of 18 bytes in the length of 16',
+      ends,
+      `${base64(nonce)}.${base64(Buffer.alloc(18))}`,
+      'malformed',
+    ],
+    ['another text between', dots, `${base64(nonce)}:${base64(tag)}`, 'malformed'],
+    ['what no key has sealed', dots, `${base64(nonce)}.${base64(tag)}`, 'unknown-key'],
+    ['a line break behind', dots, `${base64(nonce)}.${base64(tag)}\n`, 'malformed'],
+    ['plain text', dots, 'a password in the clear, from before encryption', 'malformed'],
+    ['a cut in the middle of a byte', three, '0'.repeat(57), 'truncated'],
+    [
+      'a cut in the middle of four characters',
+      dots,
+      `${base64(nonce)}.${base64(tag).slice(0, -1)}`,
+      'truncated',
+    ],
+  ] as const)('%s', (_name, layout, stored, poison) => {
+    expect(bind({ layout }, [keyA, keyB]).rewrite(stored, {})).toEqual({ is: 'poisoned', poison });
+  });
+});
