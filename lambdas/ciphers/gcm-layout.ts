@@ -105,7 +105,6 @@ export function bindLayout(layout: Layout, nonceBytes: number): BoundLayout {
   }
 
   function read(stored: Stored): GcmParts | Poison {
-    if (raw && typeof stored === 'string') return 'malformed';
     const source = raw || typeof stored === 'string' ? stored : stored.toString('latin1');
     const found: Found = { version: undefined, nonce: none, tag: none, ciphertext: none };
     let from = 0;

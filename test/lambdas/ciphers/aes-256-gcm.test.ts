@@ -237,6 +237,7 @@ describe('what a layout does not take', () => {
     ['what no key has sealed', dots, `${base64(nonce)}.${base64(tag)}`, 'unknown-key'],
     ['a line break behind', dots, `${base64(nonce)}.${base64(tag)}\n`, 'malformed'],
     ['plain text', dots, 'a password in the clear, from before encryption', 'malformed'],
+    ['plain text of a length that is never made', layouts['one base64'], 'a password.', 'malformed'],
     ['a cut in the middle of a byte', three, '0'.repeat(57), 'truncated'],
     [
       'a cut in the middle of four characters',
