@@ -25,7 +25,16 @@ export const postgres: Sql = {
       await client.end().catch(() => {});
       throw connectError(caught);
     }
-    return { query: (...asked) => query(client, ...asked), end: () => client.end().catch(() => {}) };
+    // One statement at a time: node-postgres no longer queues them.
+    let last: Promise<unknown> = Promise.resolve();
+    return {
+      query(...asked) {
+        const answer = last.then(() => query(client, ...asked));
+        last = answer.catch(() => {});
+        return answer;
+      },
+      end: () => client.end().catch(() => {}),
+    };
   },
 };
 
