@@ -5,13 +5,14 @@ import type { Sql, SqlTls } from '../../contract/sql.ts';
 import { Column, columnBreaks, targetOf } from '../sweep/columns.ts';
 import { runSweep, type Sweep } from '../sweep/sweep.ts';
 
-const secretArn = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]{1,512}$/;
+const secretId =
+  /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]{1,512}|[A-Za-z0-9/_+=.@-]{1,512})$/;
 
 const Hook = z.object({
   kind: z.literal('postgres'),
   /** The member of a secret that holds the DSN, a URL: of a user with SELECT and UPDATE on these columns only. */
   connection: z.strictObject({
-    secret: z.string().check(z.regex(secretArn, 'must be the ARN of a secret')),
+    secret: z.string().check(z.regex(secretId, 'must be a key of secrets, or the ARN or name of a secret')),
     member: z.string().check(z.minLength(1)),
   }),
   /** How the server is verified: PEM text of its authorities, `system`, or `off-on-loopback`. Default: `system`. */
