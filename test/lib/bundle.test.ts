@@ -33,7 +33,11 @@ it('only the stages that restart or look at consumers carry their clients', () =
   const withEcs = bundles.filter(({ inputs }) =>
     Object.keys(inputs).some((file) => file.includes('client-ecs')),
   );
-  expect(withEcs.map(({ name }) => name)).toEqual(['stage-redeploy-ecs', 'stage-verify-ecs']);
+  expect(withEcs.map(({ name }) => name)).toEqual([
+    'stage-redeploy-ecs',
+    'stage-quiesce-ecs',
+    'stage-verify-ecs',
+  ]);
 });
 
 it('the same code and settings give the same directory, others another', () => {
@@ -44,7 +48,7 @@ it('the same code and settings give the same directory, others another', () => {
   expect(readFileSync(join(first, 'index.mjs'), 'utf8') === bundleOf({ kind: 'start' }).text).toBe(true);
 });
 
-it('every one of them starts, alone with its settings: an ES module that needs no require', () => {
+it('every one of them starts, alone with its settings', () => {
   const started = [...entries, ...withKind];
   const directories = started.map((entry) => assetDirectory(entry, settings));
   const script = `
