@@ -50,6 +50,11 @@ export interface Renewing {
   readonly versionId: string;
   /** When AWSCURRENT moved: what runs counts as renewed only if it started after this. */
   readonly since: Date;
+  /**
+   * Whether another secret of the deployment reaches what this consumer restarts. A hook that carries values
+   * itself then leaves the other one time to bring its value, so that one restart serves both. Default: no.
+   */
+  readonly shared?: boolean;
 }
 
 /**
@@ -64,6 +69,11 @@ export interface RedeployHook<Consumer, Port> {
   check(consumer: Consumer): string | null;
   statements(consumer: Consumer): readonly IamStatement[];
   /**
+   * What it restarts, each by a name that is the same for every consumer that restarts it. Declared by a hook
+   * that carries values itself; for the others the age of a restart tells all. Default: none.
+   */
+  restarts?(consumer: Consumer): readonly string[];
+  /**
    * Starts a restart, unless what runs is younger than the version already or a restart that is young enough
    * is under way. May run twice.
    */
@@ -71,6 +81,13 @@ export interface RedeployHook<Consumer, Port> {
   /** Whether everything that runs is healthy and started after the version. Changes nothing. */
   look(consumer: Consumer, renewing: Renewing, port: Port, clock: Clock): Promise<Renewal>;
 }
+
+/**
+ * Seconds that a hook leaves to other secrets for bringing their values, after it brought its own and before it
+ * restarts what they share: as many as a rollout waits before it redeploys, which is what gathers the restarts
+ * of consumers that read Secrets Manager themselves.
+ */
+export const gatherSeconds = 20;
 
 /** What one deployed instance looks like now. Reasons are clauses; they hold ids and states, never a token. */
 export type InstanceSeen =
@@ -140,6 +157,8 @@ export type Bound<T> =
 
 /** A consumer with its hook and its API: what the redeploy stage works with. */
 export interface BoundConsumer {
+  /** What it restarts, where the hook names it. Default: none. */
+  readonly restarts?: readonly string[];
   begin(renewing: Renewing, clock: Clock): Promise<void>;
   look(renewing: Renewing, clock: Clock): Promise<Renewal>;
 }
@@ -177,6 +196,7 @@ export function defineRedeploy<Consumer, Port>(
       kind,
       bind: (input) =>
         checked(input, (consumer) => ({
+          restarts: declared.restarts?.(consumer) ?? [],
           begin: (renewing, clock) => declared.begin(consumer, renewing, port, clock),
           look: (renewing, clock) => declared.look(consumer, renewing, port, clock),
         })),
