@@ -6,7 +6,7 @@ import type { Rollouts } from '../../lambdas/contract/ports.ts';
 import { parseRolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { isInWindow } from '../../lambdas/contract/schedule.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
-import { executionName } from '../../lambdas/rollout/start.ts';
+import { startAttempt } from '../../lambdas/rollout/start.ts';
 import { nameOf } from '../pipeline-function.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
 import type { StagedDeployment, StagedSecret } from './stage-deployment.ts';
@@ -169,8 +169,7 @@ export async function nextAttempt({ client, operator, rollouts, secret, secretId
   if (latest === undefined) throw new Error(`${secret.resolved.key} has no rollout to resume.`);
   const before = parseRolloutState(JSON.parse(latest.input));
   const state = { ...before, attempt: before.attempt + 1 };
-  const name = executionName(secret.resolved.key, state);
-  await rollouts.start(latest.stateMachineArn, name, JSON.stringify(state));
+  await startAttempt(rollouts, latest.stateMachineArn, secret.resolved.key, state);
   return versionId;
 }
 
