@@ -10,8 +10,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync, type Metafile } from 'esbuild';
 import { classIds } from '../lambdas/classes/registry.ts';
-import type { StageId } from '../lambdas/contract/plan.ts';
 import { type Settings, settingsFile } from '../lambdas/contract/settings.ts';
+import type { StageId } from '../lambdas/contract/stages.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 
 /** What a function does: its entry is generated, so that no file per class or stage has to exist. */

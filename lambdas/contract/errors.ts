@@ -29,6 +29,12 @@ export type ErrorCode =
   /** Not yet: ask again later (Secrets Manager still closes the rotation, consumers still start). */
   | 'NotSettled'
   | 'ConsumersNotHealthy'
+  /** A re-encryption could not be run, or not now; no datum was lost. */
+  | 'ReencryptionFailed'
+  /** Data is left that needs the key which is to go. */
+  | 'DataLeft'
+  /** An operator asked the rollout to go back. */
+  | 'RollBackAsked'
   | 'OldValueStillAccepted'
   | 'NewValueNotAccepted'
   | 'ProbeInconclusive'

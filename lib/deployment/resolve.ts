@@ -8,7 +8,8 @@ import type { Catalog } from '../../lambdas/catalog/schema.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
-import type { FleetNeeds, IamStatement } from '../../lambdas/contract/hooks.ts';
+import type { FleetNeeds } from '../../lambdas/contract/fleet-hooks.ts';
+import type { IamStatement } from '../../lambdas/contract/hooks.ts';
 import { type Plan, type PlanId, plans } from '../../lambdas/contract/plan.ts';
 import { checkSchedule, type Window } from '../../lambdas/contract/schedule.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
@@ -17,6 +18,7 @@ import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
+import { classInUse } from './reencryption.ts';
 
 export interface ResolvedSecret {
   readonly key: string;
@@ -93,11 +95,16 @@ function resolveSecret(
       `${field} must be a secret of the platform ${deployment.platform} (${Object.keys(catalog.secrets).join(', ')}), or have the field class.`,
     );
   }
-  const secretClass = classOf(classId);
-  if (secretClass === undefined) {
+  const declared = classOf(classId);
+  if (declared === undefined) {
     throw invalid(`${field}.class must be one of ${classIds.join(', ')}; received "${classId}".`);
   }
-  const options = { ...(classId === known?.class ? known.options : {}), ...secret.options };
+  const { class: secretClass, options } = classInUse(
+    field,
+    { class: declared, options: { ...(classId === known?.class ? known.options : {}), ...secret.options } },
+    secret,
+    invalid,
+  );
   const parsed = secretClass.parse(options);
   if (!parsed.ok) throw invalid(`${field}: ${parsed.broken[0] ?? 'its options break a rule.'}`);
   refuseForbidden(`${field}.options`, secretClass.bind(options).variables(), catalog);
@@ -118,7 +125,7 @@ function resolveSecret(
     settings: {
       key,
       id: idOf(secret.source),
-      class: classId,
+      class: secretClass.id,
       options: parsed.options,
       plan: secretClass.plan,
       restorable: secretClass.restorable,

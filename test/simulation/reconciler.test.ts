@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { completedTag } from '../../lambdas/contract/marks.ts';
-import { plans, type StageId } from '../../lambdas/contract/plan.ts';
+import { plans } from '../../lambdas/contract/plan.ts';
+import type { StageId } from '../../lambdas/contract/stages.ts';
 import { type FaultKind, type FaultPlan, faultKinds } from './gate.ts';
 import { Checker } from './invariants.ts';
 import { emptySecret, settings } from './settings.ts';
