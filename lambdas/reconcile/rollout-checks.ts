@@ -1,6 +1,9 @@
 /** What can be wrong after a rotation has finished. */
 import { command } from '../contract/commands.ts';
 import { beforeLabel } from '../contract/marks.ts';
+import { type PlanId, plans } from '../contract/plan.ts';
+import type { SecretSettings } from '../contract/settings.ts';
+import type { StageId } from '../contract/stages.ts';
 import { derivedToken } from '../contract/tokens.ts';
 import type { Objection } from './decision.ts';
 import { limits, longestRollout } from './limits.ts';
@@ -43,17 +46,19 @@ export function rolloutMissing(about: Observed): Objection | null {
 
 /**
  * An overlap that was stopped from outside while both values were held: nothing failed there, and until it goes
- * on the old value stays accepted. Continued a few times only: whoever stops it again means it.
+ * on the old value stays accepted. Continued a few times only: whoever stops it again means it. Plans without
+ * a hold are left to a person: what was stopped there may be a re-encryption, which somebody did not want then.
  *
  * The next attempt looks at every consumer again and holds anew. When AWSCURRENT moved is not known here, so its
  * publication counts from now: that restarts consumers once more, and can leave none with an old value.
  */
 export function holdStopped(about: Observed): Objection | null {
-  const { versions, rollout, made, seen, attempts, attemptsOfCurrent, now } = about;
+  const { secret, versions, rollout, made, seen, attempts, attemptsOfCurrent, now } = about;
   const { current, completed, rolledBack } = versions;
   if (current === null || current === completed || current === rolledBack) return null;
   if (rollout?.status !== 'ABORTED' && rollout?.status !== 'TIMED_OUT') return null;
   if (isMovedBack(versions, made) || attempts > limits.continuations) return null;
+  if (!holds(secret)) return null;
   const root = rootOf(current, made.keys());
   if (current !== derivedToken(root, 'promoted')) return null;
   const before = [...seen.labels].find(([, labels]) => labels.includes(beforeLabel))?.[0] ?? null;
@@ -68,6 +73,11 @@ export function holdStopped(about: Observed): Objection | null {
       attempt: attemptsOfCurrent + 1,
     },
   };
+}
+
+function holds({ plan }: SecretSettings): boolean {
+  const stages: readonly StageId[] = Object.hasOwn(plans, plan) ? plans[plan as PlanId].stages : [];
+  return stages.includes('hold');
 }
 
 /** Told again and never restarted: whoever stopped it, or what did, is still there. */

@@ -414,6 +414,7 @@ describe('something is done', () => {
 
   /** An overlap in its hold: the version before it is pinned, the one that the rotation made is the previous. */
   const held: Partial<Situation> = {
+    secret: { plan: 'overlap' },
     tags: { 'keyturn:completed': v1 },
     labels: {
       [v1]: ['KEYTURN_BEFORE'],
@@ -458,6 +459,11 @@ describe('something is done', () => {
     startedAt: new Date('2026-03-09T05:00:00Z'),
   });
   test.each<[string, Partial<Situation>, string]>([
+    [
+      'was stopped while data was re-encrypted',
+      { ...held, secret: { plan: 'overlap-and-reencrypt' }, rollouts: { [v2]: stopped('ABORTED') } },
+      'rollout-stalled',
+    ],
     ['ended stalled', { ...held, rollouts: { [v2]: stopped('FAILED') } }, 'rollout-stalled'],
     [
       'was continued twice',
