@@ -60,6 +60,8 @@ export const SliceReport = z.strictObject({
   cursor: z.nullable(z.string().check(z.maxLength(2048))),
   targets: z.array(TargetCount),
   setAside: z.array(SetAside),
+  /** What a person should know: estimates, and what could not be checked. Default: nothing. */
+  notes: z.optional(z.array(z.string().check(z.maxLength(400)))),
 });
 export type SliceReport = z.infer<typeof SliceReport>;
 

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { catalogOf, platformIds } from '../../lambdas/catalog/platforms.ts';
+import { codecIds, codecOf } from '../../lambdas/ciphers/registry.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import { plans } from '../../lambdas/contract/plan.ts';
 import { stages } from '../../lambdas/contract/stages.ts';
@@ -11,7 +12,7 @@ import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { importsOf, reachedFrom, root, sources } from './imports.ts';
 
-const isSdk = (name: string) => name.startsWith('@aws-sdk/') || name.startsWith('@smithy/');
+const isSdk = (name: string) => /^(@aws-sdk\/|@smithy\/|(pg|mysql2|ioredis)(\/|$))/.test(name);
 const isCdk = (name: string) => /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/.test(name);
 const within =
   (...folders: string[]) =>
@@ -23,8 +24,9 @@ const isOurs = within('bin', 'lib', 'lambdas', 'test');
 const arrows = [
   { from: 'lambdas/contract', to: ['lambdas/contract'] },
   { from: 'lambdas/catalog', to: ['lambdas/catalog', 'lambdas/contract'] },
-  { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/ciphers', 'lambdas/contract'] },
   { from: 'lambdas/ciphers', to: ['lambdas/ciphers', 'lambdas/contract'] },
+  { from: 'lambdas/dsn', to: ['lambdas/dsn', 'lambdas/contract'] },
+  { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/ciphers', 'lambdas/dsn', 'lambdas/contract'] },
   { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/ciphers', 'lambdas/contract'] },
   { from: 'lambdas/rotation', to: ['lambdas/rotation', 'lambdas/contract'] },
   {
@@ -115,6 +117,20 @@ describe('tables and files', () => {
       ]),
     ).toEqual([...classIds].sort());
     for (const id of classIds) expect(classOf(id)?.id).toBe(id);
+  });
+
+  test('each codec is one file of its name and one line of the registry', () => {
+    const parts = [
+      'registry',
+      'gcm',
+      'gcm-layout',
+      'key-derivation',
+      'random-block',
+      'ring-cipher',
+      'text-encoding',
+    ];
+    expect(idsOf('lambdas/ciphers', parts)).toEqual([...codecIds].sort());
+    for (const id of codecIds) expect(codecOf(id)?.id).toBe(id);
   });
 
   test('each stage is one file of its name, one line of its table and one row of the contract', () => {
