@@ -31,6 +31,8 @@ export type ErrorCode =
   | 'ConsumersNotHealthy'
   /** A re-encryption could not be run, or not now; no datum was lost. */
   | 'ReencryptionFailed'
+  /** A database refused a statement. */
+  | 'SqlFailed'
   /** Data is left that needs the key which is to go. */
   | 'DataLeft'
   /** An operator asked the rollout to go back. */

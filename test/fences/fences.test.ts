@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { catalogOf, platformIds } from '../../lambdas/catalog/platforms.ts';
+import { codecIds, codecOf } from '../../lambdas/ciphers/registry.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import { plans } from '../../lambdas/contract/plan.ts';
 import { stages } from '../../lambdas/contract/stages.ts';
@@ -115,6 +116,20 @@ describe('tables and files', () => {
       ]),
     ).toEqual([...classIds].sort());
     for (const id of classIds) expect(classOf(id)?.id).toBe(id);
+  });
+
+  test('each codec is one file of its name and one line of the registry', () => {
+    const parts = [
+      'registry',
+      'gcm',
+      'gcm-layout',
+      'key-derivation',
+      'random-block',
+      'ring-cipher',
+      'text-encoding',
+    ];
+    expect(idsOf('lambdas/ciphers', parts)).toEqual([...codecIds].sort());
+    for (const id of codecIds) expect(codecOf(id)?.id).toBe(id);
   });
 
   test('each stage is one file of its name, one line of its table and one row of the contract', () => {

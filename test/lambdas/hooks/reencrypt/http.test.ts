@@ -376,6 +376,7 @@ test('needs the key of each credential, and names the secrets that it reads', ()
     ok: true,
     hook: {
       credentials: [adminSecret],
+      counts: true,
       statements: [
         {
           actions: ['kms:Decrypt'],
