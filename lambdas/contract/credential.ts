@@ -3,15 +3,15 @@ import * as z from 'zod/mini';
 import type { IamStatement } from './hooks.ts';
 
 /**
- * A secret as a hook's members name it: in a deployment file a full ARN or a key of `secrets`; in the settings of a
- * function the ARN or the name that the key stood for.
+ * A secret as a hook's members name it: by a key of the deployment's `secrets`, by its full ARN or by its name. In the
+ * settings of a function the key is replaced by what it stands for.
  */
 export const SecretReference = z
   .string()
   .check(
     z.regex(
       /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]{1,512}-[A-Za-z0-9]{6}|[A-Za-z0-9/_+=.@-]{1,512})$/,
-      'must be the full ARN of a secret, or a key of secrets',
+      'must be a key of secrets, or the ARN or name of a secret',
     ),
   );
 
