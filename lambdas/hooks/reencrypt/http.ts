@@ -189,7 +189,7 @@ async function told(
 }
 
 function isAllListed({ counts, listed }: Told): boolean {
-  return listed > 0 && counts.reduce((sum, { left }) => sum + left, 0) <= listed;
+  return counts.reduce((sum, { left }) => sum + left, 0) <= listed;
 }
 
 /** Whether a call might not end within this slice. */

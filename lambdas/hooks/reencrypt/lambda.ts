@@ -146,9 +146,10 @@ function reportOf(name: string, answer: Invoked): SliceReport {
   }
   const result = SliceReport.safeParse(answer.payload);
   if (!result.success) {
-    const where = result.error.issues[0]?.path.filter((step) => typeof step !== 'string' || isName(step));
+    // Names of the schema and positions: what the answer calls a member that is not known is no part of it.
+    const where = result.error.issues[0]?.path.join('.');
     throw failed(
-      `The function ${name} must answer with a report as declared; ${where?.join('.') || 'the whole'} is not.`,
+      `The function ${name} must answer with a report as declared; ${where || 'the whole'} is not.`,
     );
   }
   // Free text is for the function's own log.
