@@ -11,7 +11,9 @@ import {
   companionOf,
   consentIfAsked,
   generated,
+  goneBackFrom,
   isOutsideWindow,
+  movesData,
   namesFailed,
   nextAttempt,
   rolloutsOver,
@@ -203,6 +205,35 @@ export const scenarios: readonly Scenario[] = [
       if (what === 'roll-back' || what === 'redeploy 2') await broken(stage, false);
     },
     clear: (stage) => broken(stage, false),
+  },
+  {
+    // The new key is accepted everywhere, and what should write with it does not become healthy: all goes back.
+    id: 'rolled back after promote',
+    expected: 'rolled-back',
+    once: true,
+    fits: (secret) => generated(secret) && movesData(secret),
+    async begin(stage) {
+      await consentIfAsked(stage);
+      return stage.operator.rotate(stage.secretId);
+    },
+    async onProgress(stage, what) {
+      if (what === 'promote') await broken(stage, true);
+      if (what === 'roll-back') await broken(stage, false);
+    },
+    clear: (stage) => broken(stage, false),
+  },
+  {
+    // Every row is under the new key, and an operator wants the old one back.
+    id: 'rolled back before retire',
+    expected: 'rolled-back',
+    once: true,
+    fits: (secret) => generated(secret) && movesData(secret),
+    async begin(stage) {
+      await consentIfAsked(stage);
+      const token = await stage.operator.rotate(stage.secretId);
+      return goneBackFrom(stage, token, 'count-left');
+    },
+    clear: null,
   },
   {
     // Nobody starts the rollout: the reconciler's next sweep does.
