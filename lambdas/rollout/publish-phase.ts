@@ -78,10 +78,13 @@ export async function publishPhase(
     await pin(state, description, ports.secrets);
     await moveOnce(state, token, ports.secrets);
   }
+  // A rollout that is resumed at this phase has come from the one before it: it must not go back to where it is.
+  const before = token === state.versionId ? state.lastProvenVersionId : state.versionId;
   return {
     ...state,
     versionId: token,
-    lastProvenVersionId: state.versionId,
+    ...(before === undefined ? {} : { lastProvenVersionId: before }),
+    phase,
     publishedAt: clock.now().toISOString(),
   };
 }

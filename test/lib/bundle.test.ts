@@ -29,11 +29,15 @@ describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (_n
   });
 });
 
-it('only the stages that restart or look at consumers carry their clients', () => {
+it('only the stages that restart, stop or look at consumers carry their clients', () => {
   const withEcs = bundles.filter(({ inputs }) =>
     Object.keys(inputs).some((file) => file.includes('client-ecs')),
   );
-  expect(withEcs.map(({ name }) => name)).toEqual(['stage-redeploy-ecs', 'stage-verify-ecs']);
+  expect(withEcs.map(({ name }) => name)).toEqual([
+    'stage-redeploy-ecs',
+    'stage-quiesce-ecs',
+    'stage-verify-ecs',
+  ]);
 });
 
 it('the same code and settings give the same directory, others another', () => {
