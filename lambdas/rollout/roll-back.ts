@@ -4,6 +4,7 @@ import { goesBackByItself, type Plan, type PlanId, plans } from '../contract/pla
 import type { SecretDescription } from '../contract/ports.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
+import { pin } from './pin.ts';
 import { secretOf } from './secret-of.ts';
 import { demandCurrent, demandNoRotation } from './still-current.ts';
 
@@ -64,7 +65,7 @@ export const stage: StageDefinition = {
     if (!goneBack) {
       demandCurrent(labels, state);
       demandNoRotation(description);
-      if (movesData) await pin(state, description, context);
+      if (movesData) await keep(state, description, context);
       await moveBack(state, target, context);
     }
     if (labels.includes('AWSPENDING')) await secrets.removePending(state.secretId, versionId);
@@ -84,13 +85,12 @@ export const stage: StageDefinition = {
  * Data may be under a key that only the given-up version holds, and AWSPREVIOUS goes to the next write. The version
  * that it goes back to may have been completed once; until its data is back it must not count as that.
  */
-async function pin(
+async function keep(
   { secretId, versionId }: RolloutState,
-  { labels }: SecretDescription,
+  description: SecretDescription,
   { ports }: StageContext,
 ): Promise<void> {
-  const holder = [...labels].find(([, held]) => held.includes(givenUpLabel))?.[0] ?? null;
-  if (holder !== versionId) await ports.secrets.moveLabel(secretId, givenUpLabel, versionId, holder);
+  await pin(secretId, givenUpLabel, versionId, description, ports);
   await ports.secrets.tag(secretId, new Map([[completedTag, 'none']]));
 }
 

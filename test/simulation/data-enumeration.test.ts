@@ -1,15 +1,15 @@
 /**
- * Crash enumeration of keys that stored data is under: every fault at every call, on the way forward and on both ways
- * back; and pairs of them for the class whose platform reads with several keys.
+ * Crash enumeration of keys that stored data is under: every fault at every call, on the way forward and on the ways
+ * back; and pairs of them for the class whose consumers are stopped meanwhile.
  */
 import { describe, expect, test } from 'vitest';
-import { dataSettings, keyring, versioned, withData } from './data-settings.ts';
+import { dataSettings, keyring, single, versioned, withData } from './data-settings.ts';
 import { broken, drawn, everyPair, pairs, seed, span } from './enumerating.ts';
 import { faultKinds } from './gate.ts';
 import type { Setting } from './world.ts';
 
-const first = String(keyring.initial?.KEY);
-const refusesToWrite = withData(keyring, { refuses: ({ KEY }) => KEY !== first, ends: 'rolled-back' });
+const before = String(keyring.initial?.KEY);
+const refusesToWrite = withData(keyring, { refuses: ({ KEY }) => KEY !== before, ends: 'rolled-back' });
 const refusesToAccept = withData(keyring, {
   refuses: ({ ACCEPTED }) => ACCEPTED !== '',
   ends: 'rolled-back',
@@ -27,8 +27,10 @@ const everySetting: readonly (readonly [string, Setting])[] = [
 
 describe(`faults at every call, with data (seed ${seed})`, () => {
   test.each(everySetting)('%s: every single fault at every call', async (_id, setting) => {
-    const { first: from, last } = await span(setting);
-    expect(last - from).toBeGreaterThan(35);
+    const { first, last, ownWay } = await span(setting);
+    expect(last - first).toBeGreaterThan(35);
+    // The way there is that of the settings above.
+    const from = ownWay ?? first;
     const failures: string[] = [];
     for (let call = from; call < last; call += 1) {
       for (const kind of faultKinds) failures.push(...(await broken(setting, new Map([[call, kind]]))));
@@ -36,17 +38,16 @@ describe(`faults at every call, with data (seed ${seed})`, () => {
     expect(failures).toEqual([]);
   });
 
-  test(`encryption-keyring: ${everyPair ? 'every pair' : 'a part of the pairs'} of process and network faults`, async () => {
-    const { first: from, last } = await span(keyring);
+  test(`encryption-key: ${everyPair ? 'every pair' : 'an eighth of all pairs'} of process and network faults`, async () => {
+    const { first, last } = await span(single);
     const failures: string[] = [];
-    for (let one = from; one < last; one += 1) {
+    for (let one = first; one < last; one += 1) {
       for (let other = one + 1; other < last + 4; other += 1) {
         for (const [kind, second] of pairs) {
-          // An eighth of an eighth: this way is the longest of all.
-          if (!drawn(one, other, `${kind} ${second}`) || !drawn(other, one, `${second} ${kind}`)) continue;
+          if (!drawn(one, other, `${kind} ${second}`)) continue;
           failures.push(
             ...(await broken(
-              keyring,
+              single,
               new Map([
                 [one, kind],
                 [other, second],

@@ -53,11 +53,13 @@ export async function span(
   await world.rotate();
   await world.clock.advance(3 * day);
   const { trace } = world.gate;
+  const wayBack = setting.data?.ends === 'rolled-back' ? trace.indexOf('TagResource', first) - 3 : null;
   const ownWay =
-    setting.stubborn === true || setting.tokenLifeSeconds !== undefined
+    wayBack ??
+    (setting.stubborn === true || setting.tokenLifeSeconds !== undefined
       ? trace.lastIndexOf('DescribeSecret')
       : setting.instances === undefined
         ? null
-        : trace.indexOf('GET instances');
+        : trace.indexOf('GET instances'));
   return { first, last: trace.length, ownWay };
 }
