@@ -24,7 +24,7 @@ export const keyring: Setting = {
   secretClass: encryptionKeyring,
   options: { variable: 'KEY', accepted: 'ACCEPTED', format: { encoding: 'fernet' } },
   initial: { KEY: `${Buffer.alloc(32, 1).toString('base64url')}=`, ACCEPTED: '', OTHER: 'not ours' },
-  data: { consumers: 2, rows: 3, reads: 'always', keysOf: ({ KEY, ACCEPTED }) => ringOf(KEY, ACCEPTED) },
+  data: { consumers: 2, rows: 5, reads: 'always', keysOf: ({ KEY, ACCEPTED }) => ringOf(KEY, ACCEPTED) },
 };
 
 export const versioned: Setting = {
@@ -39,7 +39,7 @@ export const versioned: Setting = {
     codec: { ...gcm, key: { kind: 'hex' } },
   },
   initial: { KEY: hexKey, VERSION: '1', PREVIOUS: '', PREVIOUS_VERSION: '0', OTHER: 'not ours' },
-  data: { consumers: 1, rows: 3, reads: 'always', keysOf: ({ KEY, PREVIOUS }) => ringOf(KEY, PREVIOUS) },
+  data: { consumers: 1, rows: 5, reads: 'always', keysOf: ({ KEY, PREVIOUS }) => ringOf(KEY, PREVIOUS) },
 };
 
 export const envelope: Setting = {
@@ -51,7 +51,7 @@ export const envelope: Setting = {
     codec: { ...gcm, key: { kind: 'raw' } },
   },
   initial: { KEY: 'R'.repeat(32), OTHER: 'not ours' },
-  data: { consumers: 1, rows: 3, reads: 'at-start', keysOf: ({ KEY }) => ringOf(KEY, '') },
+  data: { consumers: 1, rows: 5, reads: 'at-start', keysOf: ({ KEY }) => ringOf(KEY, '') },
 };
 
 export const single: Setting = {
@@ -59,7 +59,7 @@ export const single: Setting = {
   secretClass: encryptionKey,
   options: { variable: 'KEY', format: hex, codec: { ...gcm, key: { kind: 'hex' } } },
   initial: { KEY: hexKey, OTHER: 'not ours' },
-  data: { consumers: 1, rows: 3, reads: 'always', keysOf: ({ KEY }) => ringOf(KEY, '') },
+  data: { consumers: 1, rows: 5, reads: 'always', keysOf: ({ KEY }) => ringOf(KEY, '') },
 };
 
 export const dataSettings: readonly Setting[] = [keyring, versioned, envelope, single];

@@ -48,6 +48,9 @@ export interface StoreFaults {
 }
 export const noStoreFaults: StoreFaults = { cursor: 'kept', beside: false };
 
+/** Rows that the consumers write all the time; the others only the hook moves. */
+const hotRows = 2;
+
 const garbage = 'under no key';
 
 export class Store {
@@ -58,7 +61,9 @@ export class Store {
   /** Row -> what its writer was told to be stored. */
   readonly acknowledged = new Map<string, string>();
   readonly #setting: DataSetting;
+  #tasks: readonly Loaded[] = [];
   #turn = 0;
+  #swaps = 0;
   #written = 0;
 
   constructor(setting: DataSetting, initial: Loaded) {
@@ -74,6 +79,7 @@ export class Store {
   /** One round of the consumers: each task reads every row, and one of them writes one. */
   work(consumers: readonly (readonly Loaded[])[]): void {
     const tasks = consumers.flat();
+    this.#tasks = tasks;
     if (this.#setting.reads === 'at-start' || tasks.length === 0) return;
     for (const task of tasks) {
       const { reads } = this.#setting.keysOf(task);
@@ -82,10 +88,14 @@ export class Store {
       }
     }
     this.#turn += 1;
+    this.#writeBy(tasks, `row-${this.#turn % hotRows}`);
+  }
+
+  /** One of the tasks writes a row, under the key that it started with. */
+  #writeBy(tasks: readonly Loaded[], id: string): void {
     const writer = tasks[this.#turn % tasks.length];
-    if (writer === undefined) return;
-    const { write } = this.#setting.keysOf(writer);
-    this.#write(`row-${this.#turn % this.#setting.rows}`, `turn ${this.#turn}`, write);
+    if (writer === undefined || this.#setting.reads === 'at-start') return;
+    this.#write(id, `turn ${this.#turn}`, this.#setting.keysOf(writer).write);
   }
 
   /** Rows after this one, in the order of their ids. */
@@ -99,6 +109,9 @@ export class Store {
 
   /** Compare-and-swap. */
   swap(id: string, seen: Row, under: string): boolean {
+    this.#swaps += 1;
+    // Now and then a consumer writes the very row between its read and its update.
+    if (this.#swaps % 3 === 0) this.#writeBy(this.#tasks, id);
     const row = this.rows.get(id);
     if (row === undefined || row.written !== seen.written) return false;
     this.#written += 1;

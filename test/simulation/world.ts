@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { emf } from '../../lambdas/adapters/metrics.ts';
 import { emptyDocument, parseDocument, type SecretDocument } from '../../lambdas/contract/document.ts';
-import { publicError } from '../../lambdas/contract/errors.ts';
+import { KeyturnError, publicError } from '../../lambdas/contract/errors.ts';
 import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
 import { consentTag, suppliedLabel } from '../../lambdas/contract/marks.ts';
 import type { Measurement } from '../../lambdas/contract/metrics.ts';
@@ -118,6 +118,9 @@ export class World {
   stopAfter: string | null = null;
   /** The execution is stopped as it comes to its n-th stage; then this is null again. */
   abortAt: number | null = null;
+  /** Every call of this name fails after so many of them; null: none does. */
+  failFrom: { readonly call: string; readonly after: number } | null = null;
+  #called = 0;
   /** Milliseconds after which the bus hands on each event: one for each delivery, none for an event that is lost. */
   deliveries: readonly number[] = [0];
   #process: Process = { dead: false };
@@ -224,6 +227,11 @@ export class World {
   /** "Rotate secret immediately". @returns false when Secrets Manager refuses, because one is under way. */
   async rotate(): Promise<boolean> {
     return this.#rotateSecret({});
+  }
+
+  /** Saves a schedule: Secrets Manager tests a copy of the current version and rotates nothing. */
+  async preflight(): Promise<void> {
+    await this.#rotateSecret({ RotateImmediately: false });
   }
 
   /** "Edit" in the console: a new current value at once. */
@@ -627,7 +635,18 @@ export class World {
     if (store === null) return { page: async () => [], swap: async () => false, options: noStoreFaults };
     return {
       page: (afterRow, count) => this.gate.call('SELECT', process, async () => store.page(afterRow, count)),
-      swap: (id, seen, row) => this.gate.call('UPDATE', process, async () => store.swap(id, seen, row)),
+      swap: (id, seen, row) =>
+        this.gate.call('UPDATE', process, async () => {
+          this.#called += 1;
+          if (this.failFrom?.call === 'UPDATE' && this.#called > this.failFrom.after) {
+            throw new KeyturnError({
+              code: 'ReencryptionFailed',
+              message: 'The data cannot be reached.',
+              retryable: true,
+            });
+          }
+          return store.swap(id, seen, row);
+        }),
       options: store.faults,
     };
   }
