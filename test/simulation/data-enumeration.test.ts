@@ -25,23 +25,27 @@ const everySetting: readonly (readonly [string, Setting])[] = [
   ],
 ];
 
+const isLook = (call: string | undefined) => call === 'DescribeServices' || call === 'DescribeTasks';
+
 describe(`faults at every call, with data (seed ${seed})`, () => {
   test.each(everySetting)('%s: every single fault at every call', async (_id, setting) => {
-    const { first, last, ownWay } = await span(setting);
+    const { first, last, ownWay, trace } = await span(setting);
     expect(last - first).toBeGreaterThan(35);
     // The way there is that of the settings above.
-    const from = ownWay ?? first;
+    const from = setting.data?.ends === 'rolled-back' ? (ownWay ?? first) : first;
     const failures: string[] = [];
     for (let call = from; call < last; call += 1) {
+      // Of looks at a consumer that follow one another, the first and the last.
+      if (isLook(trace[call]) && isLook(trace[call - 1]) && isLook(trace[call + 1])) continue;
       for (const kind of faultKinds) failures.push(...(await broken(setting, new Map([[call, kind]]))));
     }
     expect(failures).toEqual([]);
   });
 
   test(`encryption-key: ${everyPair ? 'every pair' : 'an eighth of all pairs'} of process and network faults`, async () => {
-    const { first, last } = await span(single);
+    const { first, last, ownWay } = await span(single);
     const failures: string[] = [];
-    for (let one = first; one < last; one += 1) {
+    for (let one = ownWay ?? first; one < last; one += 1) {
       for (let other = one + 1; other < last + 4; other += 1) {
         for (const [kind, second] of pairs) {
           if (!drawn(one, other, `${kind} ${second}`)) continue;

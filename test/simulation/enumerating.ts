@@ -46,14 +46,14 @@ export async function broken(setting: Setting, faults: FaultPlan): Promise<strin
  */
 export async function span(
   setting: Setting,
-): Promise<{ first: number; last: number; ownWay: number | null }> {
+): Promise<{ first: number; last: number; ownWay: number | null; trace: readonly string[] }> {
   const world = new World(setting, new Map(), seed, () => {});
   await world.start();
   const first = world.gate.trace.length;
   await world.rotate();
   await world.clock.advance(3 * day);
   const { trace } = world.gate;
-  const wayBack = setting.data?.ends === 'rolled-back' ? trace.indexOf('TagResource', first) - 3 : null;
+  const wayBack = ownDataWay(setting, trace, first);
   const ownWay =
     wayBack ??
     (setting.stubborn === true || setting.tokenLifeSeconds !== undefined
@@ -61,5 +61,11 @@ export async function span(
       : setting.instances === undefined
         ? null
         : trace.indexOf('GET instances'));
-  return { first, last: trace.length, ownWay };
+  return { first, last: trace.length, ownWay, trace };
+}
+
+/** With data it is the way back, or else where the data begins to be moved: what comes before is like an overlap's. */
+function ownDataWay({ data }: Setting, trace: readonly string[], first: number): number | null {
+  if (data === undefined) return null;
+  return data.ends === 'rolled-back' ? trace.indexOf('TagResource', first) - 3 : trace.indexOf('SELECT') - 4;
 }
