@@ -26,9 +26,7 @@ export function stepFunctions(client: SFNClient): Rollouts {
 }
 
 /** What a person starts from the CLI or a rehearsal, under the operator's credentials. */
-export function rolloutsOf(
-  access: OperatorAccess,
-): Rollouts & {
+export function rolloutsOf(access: OperatorAccess): Rollouts & {
   /** Ends an execution at once: "Stop execution" of the console. */ stop(
     executionArn: string,
   ): Promise<void>;
