@@ -37,6 +37,8 @@ export interface Scenario {
   fits(secret: StagedSecret, others: readonly StagedSecret[]): boolean;
   /** Begins the rotation. @returns its token. */
   begin(stage: Stage): Promise<string>;
+  /** The other secret that it rotates, which is nobody's to follow. Left out: none. */
+  readonly beside?: (stage: Stage) => Stage;
   /** Hears which step or stage runs now: a world that changes on the way. */
   onProgress?(stage: Stage, what: string): Promise<void>;
   /** What must hold at the end beside the outcome. @returns the sentence of what did not, or null. */
@@ -137,11 +139,13 @@ export const scenarios: readonly Scenario[] = [
     expected: 'completed',
     once: true,
     fits: (secret, others) => generated(secret) && others.some((other) => sharesConsumers(secret, other)),
+    beside: companionOf,
     async begin(stage) {
       const other = companionOf(stage);
       // A cold start would part them by more than the shortened wait: on AWS that is 20 seconds.
       await warm(stage);
       await warm(other);
+      await supplyIfAsked(other);
       await consentIfAsked(stage);
       await consentIfAsked(other);
       const [token] = await Promise.all([

@@ -4,6 +4,7 @@
  * What counts as failed is said in `Outcome` and decided in `session.ts`. The minimal health answer, a 200
  * that an instance gives to a bearer it does not know, is served traffic: it is counted as degraded.
  */
+import { setMaxListeners } from 'node:events';
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Behaviour } from './behaviour.ts';
@@ -43,6 +44,8 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const cutovers = new Cutovers();
   const tallies = new Set<OpenTally>();
   const stopping = new AbortController();
+  // Every client that sleeps listens to it; Node would warn of a leak from the eleventh on.
+  setMaxListeners(clients, stopping.signal);
   const ground: Ground = {
     url: options.url,
     urls: options.urls ?? {},

@@ -12,7 +12,7 @@ import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { importsOf, reachedFrom, root, sources } from './imports.ts';
 
-const isSdk = (name: string) => name.startsWith('@aws-sdk/') || name.startsWith('@smithy/');
+const isSdk = (name: string) => /^(@aws-sdk\/|@smithy\/|(pg|mysql2|ioredis)(\/|$))/.test(name);
 const isCdk = (name: string) => /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/.test(name);
 const within =
   (...folders: string[]) =>
@@ -24,8 +24,9 @@ const isOurs = within('bin', 'lib', 'lambdas', 'test');
 const arrows = [
   { from: 'lambdas/contract', to: ['lambdas/contract'] },
   { from: 'lambdas/catalog', to: ['lambdas/catalog', 'lambdas/contract'] },
-  { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/ciphers', 'lambdas/contract'] },
   { from: 'lambdas/ciphers', to: ['lambdas/ciphers', 'lambdas/contract'] },
+  { from: 'lambdas/dsn', to: ['lambdas/dsn', 'lambdas/contract'] },
+  { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/ciphers', 'lambdas/dsn', 'lambdas/contract'] },
   { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/ciphers', 'lambdas/contract'] },
   { from: 'lambdas/rotation', to: ['lambdas/rotation', 'lambdas/contract'] },
   {

@@ -1,162 +1,155 @@
-import { isIP } from 'node:net';
-import { Client, type ClientConfig, DatabaseError, types } from 'pg';
+/**
+ * Opens a connection to a PostgreSQL server: verified TLS or none at all, one login attempt, no setting taken
+ * from the environment (PGPASSWORD, PGSSLMODE and their like), no word of the server in an error.
+ */
+import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import pg from 'pg';
 import { KeyturnError } from '../../contract/errors.ts';
+import { isLoopbackLiteral } from '../../contract/network-address.ts';
 import type { Sensitive } from '../../contract/sensitive.ts';
-import type { Sql, SqlAnswer, SqlClient, SqlTls } from '../../contract/sql.ts';
+import type { SqlClient, SqlRow, SqlValue } from '../../contract/sql.ts';
+import { postgresError } from './errors.ts';
 
-/** Milliseconds for DNS, TCP, TLS and login together. */
-const connectionTimeout = 10_000;
+/**
+ * Who may have signed the server's certificate: `system` (the roots that Node ships), certificates as PEM
+ * text, or a file of them, such as the bundle of Amazon RDS.
+ */
+export type Authorities = 'system' | { readonly pem: string } | { readonly path: string };
 
-/** Milliseconds that one statement may take on the server. */
-const statementTimeout = 120_000;
+export interface PostgresTarget {
+  /** A name, an IP address, or the absolute directory of a Unix socket. */
+  readonly host: string;
+  /** 1–65535. For a Unix socket: the number in its name. */
+  readonly port: number;
+  readonly user: string;
+  /** Not empty. */
+  readonly password: Sensitive;
+  readonly database: string;
+  /** `off` is taken for a loopback address or a Unix socket only. */
+  readonly tls: { readonly authorities: Authorities } | 'off';
+  /** Milliseconds until the login has to be done. Default: 10,000. */
+  readonly loginTimeout?: number;
+  /** Milliseconds after which the answer to a statement is given up; 0: never. Default: 30,000. */
+  readonly statementTimeout?: number;
+}
 
-/** Milliseconds that a statement waits for a lock of the application's: longer, and it lets the application go first. */
-const lockTimeout = 5_000;
+const defaultLoginTimeout = 10_000;
+const defaultStatementTimeout = 30_000;
 
-/** PostgreSQL through node-postgres. */
-export const postgres: Sql = {
-  async connect(dsn, tls) {
-    const client = new Client(configOf(dsn, tls));
-    // Without a listener, a connection that breaks while idle would end the process.
-    client.on('error', () => {});
-    try {
-      await client.connect();
-    } catch (caught) {
-      await client.end().catch(() => {});
-      throw connectError(caught);
-    }
-    // One statement at a time: node-postgres no longer queues them.
-    let last: Promise<unknown> = Promise.resolve();
-    return {
-      query(...asked) {
-        const answer = last.then(() => query(client, ...asked));
-        last = answer.catch(() => {});
-        return answer;
-      },
-      end: () => client.end().catch(() => {}),
-    };
-  },
-};
-
-/** @throws KeyturnError HookRefused for a DSN that is no URL, or for plain text to another machine. */
-export function configOf(dsn: Sensitive, tls: SqlTls): ClientConfig {
-  const text = dsn.reveal();
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
-    throw refused(
-      'The DSN must be a URL of the form postgresql://user:password@host:port/database; it is not.',
-    );
-  }
-  const host = decodeURIComponent(url.hostname).replace(/^\[|\]$/g, '');
-  if (tls === 'off-on-loopback' && !/^(localhost|127(\.[0-9]+){3}|::1)$/.test(host)) {
-    throw refused('A server on another machine must be spoken to over TLS; the deployment switches it off.');
-  }
-  return {
-    host,
-    port: url.port === '' ? 5432 : Number(url.port),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: decodeURIComponent(url.pathname.slice(1)),
+/**
+ * Logs in, once.
+ *
+ * @returns the driver's client, for what needs more of it than `SqlClient` has. Its own errors hold values:
+ *   pass them through `postgresError`.
+ * @throws KeyturnError DeploymentInvalid, TargetUnreachable, TargetTlsFailed, TargetNotReady, TargetFull,
+ *   CredentialRejected, DatabaseMissing, TargetRefused.
+ */
+export async function connectPostgres(target: PostgresTarget): Promise<pg.Client> {
+  const socket = new Socket();
+  const client = new pg.Client({
+    host: target.host,
+    port: target.port,
+    user: target.user,
+    password: revealed(target),
+    database: target.database,
+    ssl: tlsOptions(target, socket),
+    sslnegotiation: 'postgres',
     application_name: 'keyturn',
-    connectionTimeoutMillis: connectionTimeout,
-    statement_timeout: statementTimeout,
-    lock_timeout: lockTimeout,
-    keepAlive: true,
-    // Values stay as the server writes them: a number that JavaScript cannot hold would move a row.
-    types: { getTypeParser: (oid) => (oid === types.builtins.BYTEA ? types.getTypeParser(oid) : asText) },
-    ssl:
-      tls === 'off-on-loopback'
-        ? false
-        : {
-            rejectUnauthorized: true,
-            minVersion: 'TLSv1.2',
-            ...(isIP(host) === 0 ? { servername: host } : {}),
-            ...(tls === 'system' ? {} : { ca: tls.ca }),
-          },
+    query_timeout: target.statementTimeout ?? defaultStatementTimeout,
+    // Ours, so that the time limit ends it whatever the driver has put on top of it.
+    stream: () => socket,
+  });
+  // A connection that breaks while it is idle must not end the process; the next statement reports it.
+  client.on('error', () => {});
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    socket.destroy();
+  }, target.loginTimeout ?? defaultLoginTimeout);
+  try {
+    await client.connect();
+    return client;
+  } catch (caught) {
+    socket.destroy();
+    if (late) {
+      throw new KeyturnError({
+        code: 'TargetUnreachable',
+        message: `${nameOf(target)} did not complete the login in ${target.loginTimeout ?? defaultLoginTimeout} ms.`,
+        retryable: true,
+      });
+    }
+    throw postgresError(caught, nameOf(target));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** As `connectPostgres`, behind the port. */
+export async function openPostgres(target: PostgresTarget): Promise<SqlClient> {
+  return sqlClient(await connectPostgres(target), nameOf(target));
+}
+
+/** The port on an open client. `name` is what errors call the server. */
+export function sqlClient(client: pg.Client, name: string): SqlClient {
+  return {
+    async query(text, values: readonly SqlValue[] = []) {
+      try {
+        return (await client.query<SqlRow>(text, [...values])).rows;
+      } catch (caught) {
+        throw postgresError(caught, name);
+      }
+    },
+    async end() {
+      await client.end().catch(() => {});
+    },
   };
 }
 
-const asText = (text: string | Buffer): string => String(text);
-
-async function query(client: Client, ...[text, parameters = [], name]: Parameters<SqlClient['query']>) {
-  try {
-    const result = await client.query({
-      text,
-      values: [...parameters],
-      ...(name === undefined ? {} : { name }),
-    });
-    return { rows: result.rows, changed: result.rowCount ?? 0 } satisfies SqlAnswer;
-  } catch (caught) {
-    throw queryError(caught);
-  }
+/** The driver takes an empty password for none, and looks for another one in the environment. */
+function revealed({ password }: PostgresTarget): string {
+  const text = password.reveal();
+  if (text !== '') return text;
+  throw new KeyturnError({ code: 'ValueRejected', message: 'The password must not be empty.' });
 }
 
-/** SQLSTATE classes and codes after which the same statement may succeed (PostgreSQL documentation, appendix A). */
-const again = /^(40|53|55P03|57014)/;
-/** The connection is gone, or goes: class 08, and the server's shutdown. */
-const gone = /^(08|57P0)/;
-
-function queryError(caught: unknown): KeyturnError {
-  const state = stateOf(caught);
-  if (state === null || gone.test(state)) return lost(caught);
-  return new KeyturnError({
-    code: 'SqlFailed',
-    message: `The database refused a statement (SQLSTATE ${state}).`,
-    retryable: again.test(state),
-    cause: caught,
-  });
-}
-
-function lost(cause: unknown): KeyturnError {
-  return new KeyturnError({
-    code: 'HookUnreachable',
-    message: 'The connection to the database was lost.',
-    retryable: true,
-    cause,
-  });
-}
-
-function connectError(caught: unknown): KeyturnError {
-  const state = stateOf(caught);
-  const code = String(Reflect.get(Object(caught), 'code') ?? '');
-  if (state !== null) {
-    const sentences: Readonly<Record<string, string>> = {
-      '28P01': 'The database refuses the user or its password',
-      '28000': 'The database refuses this user from here',
-      '3D000': 'The server has no such database',
-      '53300': 'The server has no connection left',
+function tlsOptions({ host, tls }: PostgresTarget, socket: Socket) {
+  if (tls !== 'off') {
+    return {
+      ...(tls.authorities === 'system' ? {} : { ca: pemOf(tls.authorities) }),
+      minVersion: 'TLSv1.2' as const,
+      // Given explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off. The driver sets the
+      // server name, and has the certificate checked for the host, be it a name or an address.
+      rejectUnauthorized: true,
     };
-    return new KeyturnError({
-      code: /^(53|57)/.test(state) ? 'HookUnreachable' : 'HookRefused',
-      message: `${sentences[state] ?? 'The database refuses the connection'} (SQLSTATE ${state}).`,
-      retryable: /^(53|57)/.test(state),
-      cause: caught,
+  }
+  if (host.startsWith('/') || isLoopbackLiteral(host)) return false;
+  if (host !== 'localhost') {
+    throw new KeyturnError({
+      code: 'DeploymentInvalid',
+      message: `tls may be "off" only for a loopback address or a Unix socket; the host is ${host}.`,
+      hint: 'Leave tls out, and give the certificate authority of the server.',
     });
   }
-  if (/CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL/.test(code) || /SSL connections/.test(messageOf(caught))) {
-    return refused(
-      `The server could not be verified over TLS (${code === '' ? 'it speaks none' : code}).`,
-      caught,
-    );
-  }
-  return new KeyturnError({
-    code: 'HookUnreachable',
-    message: `The database does not answer (${code === '' ? 'no answer in time' : code}).`,
-    retryable: true,
-    cause: caught,
+  // The resolver says what localhost is; anything but this machine is left before a byte is sent.
+  socket.on('lookup', (_error, address) => {
+    if (typeof address === 'string' && !isLoopbackLiteral(address)) socket.destroy();
   });
+  return false;
 }
 
-function stateOf(caught: unknown): string | null {
-  return caught instanceof DatabaseError && /^[0-9A-Z]{5}$/.test(caught.code ?? '')
-    ? (caught.code ?? null)
-    : null;
+function pemOf(authorities: Exclude<Authorities, 'system'>): string {
+  if ('pem' in authorities) return authorities.pem;
+  try {
+    return readFileSync(authorities.path, 'utf8');
+  } catch {
+    throw new KeyturnError({
+      code: 'DeploymentInvalid',
+      message: `The file of certificate authorities must be readable; ${authorities.path} is not.`,
+    });
+  }
 }
 
-function messageOf(caught: unknown): string {
-  return caught instanceof Error ? caught.message : '';
-}
-
-function refused(message: string, cause?: unknown): KeyturnError {
-  return new KeyturnError({ code: 'HookRefused', message, ...(cause === undefined ? {} : { cause }) });
+function nameOf({ host, port }: PostgresTarget): string {
+  return host.startsWith('/') ? `The server at ${host}` : `The server ${host}:${port}`;
 }

@@ -1,17 +1,18 @@
 import * as z from 'zod/mini';
 import type { Random } from '../../contract/ports.ts';
 import { defineReencrypt, type ReencryptPorts } from '../../contract/reencryption.ts';
-import type { Sql, SqlTls } from '../../contract/sql.ts';
 import { Column, columnBreaks, targetOf } from '../sweep/columns.ts';
+import type { Server, Tls } from '../sweep/connection.ts';
 import { runSweep, type Sweep } from '../sweep/sweep.ts';
 
-const secretArn = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]{1,512}$/;
+const secretId =
+  /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]{1,512}|[A-Za-z0-9/_+=.@-]{1,512})$/;
 
 const Hook = z.object({
   kind: z.literal('postgres'),
   /** The member of a secret that holds the DSN, a URL: of a user with SELECT and UPDATE on these columns only. */
   connection: z.strictObject({
-    secret: z.string().check(z.regex(secretArn, 'must be the ARN of a secret')),
+    secret: z.string().check(z.regex(secretId, 'must be a key of secrets, or the ARN or name of a secret')),
     member: z.string().check(z.minLength(1)),
   }),
   /** How the server is verified: PEM text of its authorities, `system`, or `off-on-loopback`. Default: `system`. */
@@ -35,7 +36,7 @@ const Hook = z.object({
 type Hook = z.infer<typeof Hook>;
 
 export interface SweepPort {
-  readonly sql: Sql;
+  readonly server: Server;
   readonly random: Random;
 }
 
@@ -65,14 +66,14 @@ export const hook = defineReencrypt<Hook, SweepPort>({
     runSweep(sweepOf(declared, port, ports), { ...slice, dryRun: true }, ports),
 });
 
-function sweepOf(declared: Hook, { sql, random }: SweepPort, ports: ReencryptPorts): Sweep {
+function sweepOf(declared: Hook, { server, random }: SweepPort, ports: ReencryptPorts): Sweep {
   const { columns, batch, connection, rowsPerSecond, replicaLagSeconds, activeSessions } = declared;
-  const tls: SqlTls = declared.tls;
+  const tls: Tls = declared.tls;
   return {
     columns,
     batch,
     random,
     limits: { rowsPerSecond, replicaLagSeconds, activeSessions },
-    connect: async () => sql.connect(await ports.credential(connection.secret, connection.member), tls),
+    connect: async () => server.connect(await ports.credential(connection.secret, connection.member), tls),
   };
 }

@@ -1,6 +1,7 @@
 /** A column as the server has it: gathered before the sweep decides whether it may begin. */
-import type { SqlClient } from '../../contract/sql.ts';
+
 import { type Column, tableOf } from './columns.ts';
+import type { Connection } from './connection.ts';
 
 export interface ColumnFacts {
   /** As SQL writes it, with its length: a cast to `character` alone would cut a key to one character. */
@@ -35,7 +36,7 @@ export interface TableFacts {
 }
 
 /** Changes nothing. */
-export async function factsOf(column: Column, client: SqlClient): Promise<TableFacts> {
+export async function factsOf(column: Column, client: Connection): Promise<TableFacts> {
   const table = tableOf(column);
   const [row = {}] = (await client.query(relation, [table])).rows;
   const readOnly = row.read_only === 't';

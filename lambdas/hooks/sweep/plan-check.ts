@@ -72,15 +72,14 @@ function rightsObstacle(
 
 /** A key that repeats or is NULL would make pages leave rows out, and a count of zero would be wrong. */
 function keyObstacle({ table, key }: Column, { columns, unique }: TableFacts): string | null {
+  const wanted = key.join(',');
+  if (!unique.some((names) => names.join(',') === wanted))
+    return `The table ${table} must have a unique index on exactly ${key.join(', ')}, in this order; without it, pages would leave rows out or each would read the whole table.`;
   const nullable = key.find((name) => !columns.get(name)?.notNull);
   if (nullable !== undefined)
     return `The column ${nullable} of ${table} must be NOT NULL to be a key; rows with NULL would be passed over.`;
   const list = key.find((name) => columns.get(name)?.type.endsWith('[]'));
-  if (list !== undefined) return `The key ${list} of ${table} must be one value; it is an array.`;
-  const wanted = key.join(',');
-  return unique.some((names) => names.join(',') === wanted)
-    ? null
-    : `The table ${table} must have a unique index on exactly ${key.join(', ')}, in this order; without it, pages would leave rows out or each would read the whole table.`;
+  return list === undefined ? null : `The key ${list} of ${table} must be one value; it is an array.`;
 }
 
 /** Without its length: `character varying(40)` is `character varying`. */
