@@ -105,7 +105,6 @@ export function bindLayout(layout: Layout, nonceBytes: number): BoundLayout {
   }
 
   function read(stored: Stored): GcmParts | Poison {
-    if (raw && typeof stored === 'string') return 'malformed';
     const source = raw || typeof stored === 'string' ? stored : stored.toString('latin1');
     const found: Found = { version: undefined, nonce: none, tag: none, ciphertext: none };
     let from = 0;
@@ -116,7 +115,7 @@ export function bindLayout(layout: Layout, nonceBytes: number): BoundLayout {
       from = end;
     }
     const bodyEnd = source.length - backLength;
-    if (bodyEnd < from + bodyLength) return shortOf(body, source, from);
+    if (bodyEnd < from) return 'truncated';
     for (const { segment } of body) {
       const poison = take(segment, source, from, bodyEnd, found);
       if (poison !== null) return poison;
@@ -151,6 +150,8 @@ export function bindLayout(layout: Layout, nonceBytes: number): BoundLayout {
   function split({ fields }: Fields, bytes: Buffer, found: Found): Poison | null {
     const fixed = fields.reduce((sum, field) => sum + sizes[field], 0);
     if (bytes.length < fixed) return 'truncated';
+    // Padding hides up to two bytes: a text of the right length may still hold more.
+    if (bytes.length > fixed && !fields.includes('ciphertext')) return 'malformed';
     let from = 0;
     for (const field of fields) {
       const end = from + (field === 'ciphertext' ? bytes.length - fixed : sizes[field]);
@@ -206,31 +207,18 @@ function endOfDigits(source: Stored, from: number): number {
 
 /** The bytes of an encoded segment. */
 function decoded({ encoding }: Fields, source: Stored, from: number, end: number): Buffer | Poison {
-  if (typeof source !== 'string') return source.length < end ? 'truncated' : source.subarray(from, end);
+  if (typeof source !== 'string') return source.subarray(from, end);
   if (encoding === 'raw') return 'malformed';
   const text = source.slice(from, end);
   const bytes = decode(text, encoding);
-  // Cut off where the end is missing; a text of a length that fits has bits that no encoder sets.
-  if (bytes !== null && source.length >= end) return bytes;
-  return isCutOff(text, encoding) && (source.length < end || encodedBadly(text, encoding))
-    ? 'truncated'
-    : 'malformed';
+  if (bytes !== null) return bytes;
+  return isCutOff(text, encoding) && encodedBadly(text, encoding) ? 'truncated' : 'malformed';
 }
 
 /** Whether a text has a length that this encoding never makes. */
 function encodedBadly(text: string, encoding: TextEncoding): boolean {
   if (encoding === 'hex') return text.length % 2 !== 0;
   return encoding === 'base64url' ? text.length % 4 === 1 : text.length % 4 !== 0;
-}
-
-/** Why there is less left than the ciphertext's segment takes at least. */
-function shortOf(body: readonly { readonly segment: Segment }[], source: Stored, from: number): Poison {
-  const rest = textOf(source, from, source.length);
-  return body.every(
-    ({ segment }) => !('fields' in segment) || segment.encoding === 'raw' || isCutOff(rest, segment.encoding),
-  )
-    ? 'truncated'
-    : 'malformed';
 }
 
 function joined({ fields }: Fields, parts: GcmParts): Buffer {

@@ -61,7 +61,7 @@ const anyTime = { now: () => new Date(0) };
 function demandOpens(options: DataKey, sealing: KeyRing, opening: KeyRing): void {
   const codec = boundCodec(options);
   const { version } = sealing.write;
-  const row = version === undefined ? {} : { version };
+  const row = { additionalData: Buffer.alloc(0), ...(version === undefined ? {} : { version }) };
   const sealed = codec.bind(sealing, noRandomness, anyTime).seal(message, row);
   const opened = codec.bind(opening, noRandomness, anyTime).open(sealed, row);
   if (opened.is === 'open' && opened.plain.equals(message)) return;

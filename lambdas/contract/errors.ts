@@ -58,6 +58,26 @@ export type ErrorCode =
   | 'OperationRefused'
   /** An operator's command was called with arguments that it does not take. */
   | 'UsageInvalid'
+  /** The target (a database, a cache) gave no complete answer: the network, a time limit, a lost connection. */
+  | 'TargetUnreachable'
+  /** No verified TLS with the target: it offers none, or its certificate is not the one that it must be. */
+  | 'TargetTlsFailed'
+  /** The target is there and does not serve now: it starts, stops or recovers. */
+  | 'TargetNotReady'
+  /** The target has no connection left. */
+  | 'TargetFull'
+  /** The target takes no writes: a replica, or set to read only. */
+  | 'TargetReadOnly'
+  /** The target understood and refused what was asked of it. */
+  | 'TargetRefused'
+  /** The target has no database of that name. */
+  | 'DatabaseMissing'
+  /** The target does not let this user in with this password. */
+  | 'CredentialRejected'
+  /** The password is right, and has expired. */
+  | 'CredentialExpired'
+  /** The user is known and lacks a right that it needs. */
+  | 'PrivilegeMissing'
   /** AWS answered with an error. */
   | 'AwsNotFound'
   | 'AwsTokenInUse'

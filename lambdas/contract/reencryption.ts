@@ -60,6 +60,8 @@ export const SliceReport = z.strictObject({
   cursor: z.nullable(z.string().check(z.maxLength(2048))),
   targets: z.array(TargetCount),
   setAside: z.array(SetAside),
+  /** What a person should know: estimates, and what could not be checked. Default: nothing. */
+  notes: z.optional(z.array(z.string().check(z.maxLength(400)))),
 });
 export type SliceReport = z.infer<typeof SliceReport>;
 
@@ -101,6 +103,10 @@ export interface ReencryptHook<Hook, Port> {
   statements(hook: Hook): readonly IamStatement[];
   /** ARNs of the secrets that `credential` will be asked for. */
   credentials(hook: Hook): readonly string[];
+  /**
+   * False: `count` finds nothing because it cannot look, and another hook of the same secret must. Default: it can.
+   */
+  counts?(hook: Hook): boolean;
   /** Works until nothing is left or the time runs short. May be killed at any point and run again. */
   run(hook: Hook, slice: Slice, port: Port, ports: ReencryptPorts): Promise<SliceReport>;
   /** Counts what is not under the `write` key, by looking at everything again. Changes nothing. */
@@ -110,6 +116,8 @@ export interface ReencryptHook<Hook, Port> {
 export interface ReencryptNeeds {
   readonly statements: readonly IamStatement[];
   readonly credentials: readonly string[];
+  /** Whether its count is evidence. */
+  readonly counts: boolean;
 }
 
 export interface BoundReencryption {
@@ -146,6 +154,7 @@ export function defineReencrypt<Hook, Port>(
       checked(input, (hook) => ({
         statements: declared.statements(hook),
         credentials: declared.credentials(hook),
+        counts: declared.counts?.(hook) ?? true,
       })),
     connect: (port) => ({
       kind,

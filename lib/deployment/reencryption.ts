@@ -1,7 +1,9 @@
 /** What a secret's class asks of the deployment when stored data is encrypted with it. */
 import { registry } from '../../lambdas/classes/registry.ts';
 import type { DeploymentSecret } from '../../lambdas/contract/deployment.ts';
+import type { ReencryptNeeds } from '../../lambdas/contract/reencryption.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
+import { reencryptKinds } from '../../lambdas/hooks/reencrypt/kinds.ts';
 
 interface InUse {
   readonly class: ClassDefinition;
@@ -41,4 +43,60 @@ export function classInUse(
       breaks: breaks ?? `all data that ${String(variable)} encrypted becomes unreadable`,
     },
   };
+}
+
+/** A re-encryption with what its functions need. */
+export interface ResolvedReencryption extends ReencryptNeeds {
+  readonly kind: string;
+  /** Its members, complete: what the settings hold. */
+  readonly members: { readonly kind: string; readonly [member: string]: unknown };
+}
+
+/**
+ * The re-encryptions of a secret, in order. Wherever a hook names a credential (members `secret` and `member`), a key
+ * of the deployment's own secrets stands for that secret's name or ARN. One of them must be able to count.
+ *
+ * @param ids key -> name or ARN of each secret of the deployment
+ * @throws KeyturnError by `invalid`
+ */
+export function resolveReencryptions(
+  field: string,
+  { reencrypt = [] }: Pick<DeploymentSecret, 'reencrypt'>,
+  ids: ReadonlyMap<string, string>,
+  invalid: (sentence: string) => Error,
+): ResolvedReencryption[] {
+  const resolved = reencrypt.map((declared, index) => {
+    const kind = reencryptKinds.get(declared.kind);
+    if (kind === undefined) {
+      throw invalid(
+        `${field}.reencrypt.${index}.kind must be one of ${[...reencryptKinds.keys()].join(', ')}; received "${declared.kind}".`,
+      );
+    }
+    const members = { ...(withIds(declared, ids) as object), kind: declared.kind };
+    const checked = kind.check(members);
+    if (!checked.ok) {
+      throw invalid(`${field}.reencrypt.${index}: ${checked.broken[0] ?? 'it breaks a rule.'}`);
+    }
+    return { ...checked.hook, kind: declared.kind, members };
+  });
+  if (resolved.length > 0 && !resolved.some(({ counts }) => counts)) {
+    throw invalid(
+      `${field}.reencrypt must have a hook that counts what is left: without a count, no key can be retired; none of them counts.`,
+    );
+  }
+  return resolved;
+}
+
+function withIds(value: unknown, ids: ReadonlyMap<string, string>): unknown {
+  if (Array.isArray(value)) return value.map((one) => withIds(one, ids));
+  if (typeof value !== 'object' || value === null) return value;
+  const isCredential = 'member' in value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name,
+      isCredential && name === 'secret' && typeof member === 'string'
+        ? (ids.get(member) ?? member)
+        : withIds(member, ids),
+    ]),
+  );
 }

@@ -8,7 +8,8 @@ import type { Catalog } from '../../lambdas/catalog/schema.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
-import type { FleetNeeds, IamStatement } from '../../lambdas/contract/hooks.ts';
+import type { FleetNeeds } from '../../lambdas/contract/fleet-hooks.ts';
+import type { IamStatement } from '../../lambdas/contract/hooks.ts';
 import { type Plan, type PlanId, plans } from '../../lambdas/contract/plan.ts';
 import { checkSchedule, type Window } from '../../lambdas/contract/schedule.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
@@ -17,7 +18,7 @@ import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
-import { classInUse } from './reencryption.ts';
+import { classInUse, type ResolvedReencryption, resolveReencryptions } from './reencryption.ts';
 
 export interface ResolvedSecret {
   readonly key: string;
@@ -28,6 +29,8 @@ export interface ResolvedSecret {
   readonly window: Window | null;
   /** What working with its instances takes; null where its plan has none. */
   readonly fleet: (FleetNeeds & { readonly kind: string }) | null;
+  /** How its stored data is moved; empty where none is encrypted with it. */
+  readonly reencryptions: readonly ResolvedReencryption[];
   /** What its functions are told. */
   readonly settings: SecretSettings;
 }
@@ -58,6 +61,7 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
     name,
     consumer,
     statements: boundConsumer(name, consumer),
+    quiesces: redeployKinds.get(consumer.kind)?.quiesces(consumer) ?? null,
   }));
   const keys = Object.keys(deployment.secrets);
   if (keys.length === 0) throw invalid('secrets must name at least one secret; it is empty.');
@@ -67,16 +71,34 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
   const doubled = duplicate(secrets.map((secret) => secret.settings.id));
   if (doubled !== undefined)
     throw invalid(`secrets must each have their own source; ${doubled} is named twice.`);
+  const stopped = new Set(
+    secrets.filter(isQuiesced).flatMap(({ settings }) => settings.consumers.map(({ name }) => name)),
+  );
+  const unstoppable = consumers.find(({ name, quiesces }) => stopped.has(name) && quiesces === null);
+  if (unstoppable !== undefined) {
+    throw invalid(
+      `consumers.${unstoppable.name} must be of a kind that can be stopped, since a secret of it stops its consumers while data is moved; ${unstoppable.consumer.kind} cannot.`,
+    );
+  }
   return {
     name: deployment.name,
     platform: deployment.platform,
     title: catalog.title,
     secrets,
-    consumers: consumers.map(({ name, consumer, statements }) => ({ name, kind: consumer.kind, statements })),
+    consumers: consumers.map(({ name, consumer, statements, quiesces }) => ({
+      name,
+      kind: consumer.kind,
+      statements: stopped.has(name) ? [...statements, ...(quiesces ?? [])] : statements,
+    })),
     emails: deployment.notifications?.email ?? [],
     logRetentionDays: deployment.logRetentionDays,
     reconcileEveryMinutes: deployment.reconcileEveryMinutes,
   };
+}
+
+function isQuiesced({ plan: planId }: ResolvedSecret): boolean {
+  const plan: Plan = plans[planId];
+  return plan.stages.includes('quiesce');
 }
 
 function resolveSecret(
@@ -114,6 +136,8 @@ function resolveSecret(
     );
   }
   const instances = resolveInstances(field, secret, secretClass, deployment);
+  const ids = new Map(Object.entries(deployment.secrets).map(([name, { source }]) => [name, idOf(source)]));
+  const reencryptions = resolveReencryptions(field, secret, ids, invalid);
   return {
     key,
     class: secretClass,
@@ -121,6 +145,7 @@ function resolveSecret(
     source: secret.source,
     window,
     fleet: instances?.fleet ?? null,
+    reencryptions,
     settings: {
       key,
       id: idOf(secret.source),
@@ -138,6 +163,7 @@ function resolveSecret(
         return { ...consumer, name };
       }),
       ...(instances === null ? {} : { instances: instances.members }),
+      ...(reencryptions.length === 0 ? {} : { reencrypt: reencryptions.map(({ members }) => members) }),
       probe: resolveProbe(field, secret.probe === undefined ? known?.probe : secret.probe, deployment),
       ...holdOf(secretClass, parsed.options),
       ...(secret.remindAfterDays === undefined ? {} : { remindAfterDays: secret.remindAfterDays }),

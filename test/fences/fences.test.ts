@@ -2,16 +2,20 @@ import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { catalogOf, platformIds } from '../../lambdas/catalog/platforms.ts';
+import { codecIds, codecOf } from '../../lambdas/ciphers/registry.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import { plans } from '../../lambdas/contract/plan.ts';
 import { stages } from '../../lambdas/contract/stages.ts';
 import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
+import { reencryptKinds } from '../../lambdas/hooks/reencrypt/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { importsOf, reachedFrom, root, sources } from './imports.ts';
 
-const isSdk = (name: string) => name.startsWith('@aws-sdk/') || name.startsWith('@smithy/');
+const isSdk = (name: string) => /^(@aws-sdk\/|@smithy\/|(pg|mysql2|ioredis)(\/|$))/.test(name);
+/** The program of a stand-in: a platform of its own, with its own driver. */
+const isStandIn = (file: string) => /^lib\/rehearsal\/twins\/[\w-]+\.mjs$/.test(file);
 const isCdk = (name: string) => /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/.test(name);
 const within =
   (...folders: string[]) =>
@@ -23,8 +27,9 @@ const isOurs = within('bin', 'lib', 'lambdas', 'test');
 const arrows = [
   { from: 'lambdas/contract', to: ['lambdas/contract'] },
   { from: 'lambdas/catalog', to: ['lambdas/catalog', 'lambdas/contract'] },
-  { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/ciphers', 'lambdas/contract'] },
   { from: 'lambdas/ciphers', to: ['lambdas/ciphers', 'lambdas/contract'] },
+  { from: 'lambdas/dsn', to: ['lambdas/dsn', 'lambdas/contract'] },
+  { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/ciphers', 'lambdas/dsn', 'lambdas/contract'] },
   { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/ciphers', 'lambdas/contract'] },
   { from: 'lambdas/rotation', to: ['lambdas/rotation', 'lambdas/contract'] },
   {
@@ -73,6 +78,12 @@ const fences = [
     from: sources('lib/rehearsal/endpoint'),
     to: (name: string) => within('lambdas')(name) || isCdk(name),
   },
+  {
+    // What reads and writes by Keyturn's own codecs would prove nothing about them.
+    rule: 'the programs of the stand-ins know nothing of Keyturn',
+    from: sources('lib/rehearsal/twins').filter(isStandIn),
+    to: (name: string) => isOurs(name) && !isStandIn(name),
+  },
 ];
 
 describe('fences', () => {
@@ -86,7 +97,7 @@ describe('fences', () => {
 
   test('only adapters import SDK clients and drivers', () => {
     const wrong = [...sources('lambdas'), ...sources('lib'), ...sources('bin')]
-      .filter((file) => !file.startsWith('lambdas/adapters/'))
+      .filter((file) => !file.startsWith('lambdas/adapters/') && !isStandIn(file))
       .filter((file) => importsOf(file).some(isSdk));
     expect(wrong).toEqual([]);
   });
@@ -115,6 +126,20 @@ describe('tables and files', () => {
       ]),
     ).toEqual([...classIds].sort());
     for (const id of classIds) expect(classOf(id)?.id).toBe(id);
+  });
+
+  test('each codec is one file of its name and one line of the registry', () => {
+    const parts = [
+      'registry',
+      'gcm',
+      'gcm-layout',
+      'key-derivation',
+      'random-block',
+      'ring-cipher',
+      'text-encoding',
+    ];
+    expect(idsOf('lambdas/ciphers', parts)).toEqual([...codecIds].sort());
+    for (const id of codecIds) expect(codecOf(id)?.id).toBe(id);
   });
 
   test('each stage is one file of its name, one line of its table and one row of the contract', () => {
@@ -147,11 +172,16 @@ describe('tables and files', () => {
     expect(idsOf('lambdas/hooks/instances', ['kinds', 'fleet', 'list', 'patience'])).toEqual(
       [...fleetKinds.keys()].sort(),
     );
+    const partsOfHttp = ['http-answer', 'http-calls', 'http-members', 'http-progress'];
+    expect(idsOf('lambdas/hooks/reencrypt', ['kinds', 'names', ...partsOfHttp])).toEqual(
+      [...reencryptKinds.keys()].sort(),
+    );
   });
 
   test('each kind of consumer has its adapter, one file of its name', () => {
     expect(new Set(idsOf('lambdas/adapters/consumers', []))).toEqual(new Set(redeployKinds.keys()));
     expect(new Set(idsOf('lambdas/adapters/instances', []))).toEqual(new Set(fleetKinds.keys()));
+    expect(new Set(idsOf('lambdas/adapters/reencrypt', []))).toEqual(new Set(reencryptKinds.keys()));
   });
 
   test('each class names a plan that exists', () => {

@@ -1,0 +1,155 @@
+/**
+ * Opens a connection to a PostgreSQL server: verified TLS or none at all, one login attempt, no setting taken
+ * from the environment (PGPASSWORD, PGSSLMODE and their like), no word of the server in an error.
+ */
+import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import pg from 'pg';
+import { KeyturnError } from '../../contract/errors.ts';
+import { isLoopbackLiteral } from '../../contract/network-address.ts';
+import type { Sensitive } from '../../contract/sensitive.ts';
+import type { SqlClient, SqlRow, SqlValue } from '../../contract/sql.ts';
+import { postgresError } from './errors.ts';
+
+/**
+ * Who may have signed the server's certificate: `system` (the roots that Node ships), certificates as PEM
+ * text, or a file of them, such as the bundle of Amazon RDS.
+ */
+export type Authorities = 'system' | { readonly pem: string } | { readonly path: string };
+
+export interface PostgresTarget {
+  /** A name, an IP address, or the absolute directory of a Unix socket. */
+  readonly host: string;
+  /** 1–65535. For a Unix socket: the number in its name. */
+  readonly port: number;
+  readonly user: string;
+  /** Not empty. */
+  readonly password: Sensitive;
+  readonly database: string;
+  /** `off` is taken for a loopback address or a Unix socket only. */
+  readonly tls: { readonly authorities: Authorities } | 'off';
+  /** Milliseconds until the login has to be done. Default: 10,000. */
+  readonly loginTimeout?: number;
+  /** Milliseconds after which the answer to a statement is given up; 0: never. Default: 30,000. */
+  readonly statementTimeout?: number;
+}
+
+const defaultLoginTimeout = 10_000;
+const defaultStatementTimeout = 30_000;
+
+/**
+ * Logs in, once.
+ *
+ * @returns the driver's client, for what needs more of it than `SqlClient` has. Its own errors hold values:
+ *   pass them through `postgresError`.
+ * @throws KeyturnError DeploymentInvalid, TargetUnreachable, TargetTlsFailed, TargetNotReady, TargetFull,
+ *   CredentialRejected, DatabaseMissing, TargetRefused.
+ */
+export async function connectPostgres(target: PostgresTarget): Promise<pg.Client> {
+  const socket = new Socket();
+  const client = new pg.Client({
+    host: target.host,
+    port: target.port,
+    user: target.user,
+    password: revealed(target),
+    database: target.database,
+    ssl: tlsOptions(target, socket),
+    sslnegotiation: 'postgres',
+    application_name: 'keyturn',
+    query_timeout: target.statementTimeout ?? defaultStatementTimeout,
+    // Ours, so that the time limit ends it whatever the driver has put on top of it.
+    stream: () => socket,
+  });
+  // A connection that breaks while it is idle must not end the process; the next statement reports it.
+  client.on('error', () => {});
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    socket.destroy();
+  }, target.loginTimeout ?? defaultLoginTimeout);
+  try {
+    await client.connect();
+    return client;
+  } catch (caught) {
+    socket.destroy();
+    if (late) {
+      throw new KeyturnError({
+        code: 'TargetUnreachable',
+        message: `${nameOf(target)} did not complete the login in ${target.loginTimeout ?? defaultLoginTimeout} ms.`,
+        retryable: true,
+      });
+    }
+    throw postgresError(caught, nameOf(target));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** As `connectPostgres`, behind the port. */
+export async function openPostgres(target: PostgresTarget): Promise<SqlClient> {
+  return sqlClient(await connectPostgres(target), nameOf(target));
+}
+
+/** The port on an open client. `name` is what errors call the server. */
+export function sqlClient(client: pg.Client, name: string): SqlClient {
+  return {
+    async query(text, values: readonly SqlValue[] = []) {
+      try {
+        return (await client.query<SqlRow>(text, [...values])).rows;
+      } catch (caught) {
+        throw postgresError(caught, name);
+      }
+    },
+    async end() {
+      await client.end().catch(() => {});
+    },
+  };
+}
+
+/** The driver takes an empty password for none, and looks for another one in the environment. */
+function revealed({ password }: PostgresTarget): string {
+  const text = password.reveal();
+  if (text !== '') return text;
+  throw new KeyturnError({ code: 'ValueRejected', message: 'The password must not be empty.' });
+}
+
+function tlsOptions({ host, tls }: PostgresTarget, socket: Socket) {
+  if (tls !== 'off') {
+    return {
+      ...(tls.authorities === 'system' ? {} : { ca: pemOf(tls.authorities) }),
+      minVersion: 'TLSv1.2' as const,
+      // Given explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off. The driver sets the
+      // server name, and has the certificate checked for the host, be it a name or an address.
+      rejectUnauthorized: true,
+    };
+  }
+  if (host.startsWith('/') || isLoopbackLiteral(host)) return false;
+  if (host !== 'localhost') {
+    throw new KeyturnError({
+      code: 'DeploymentInvalid',
+      message: `tls may be "off" only for a loopback address or a Unix socket; the host is ${host}.`,
+      hint: 'Leave tls out, and give the certificate authority of the server.',
+    });
+  }
+  // The resolver says what localhost is; anything but this machine is left before a byte is sent.
+  socket.on('lookup', (_error, address) => {
+    if (typeof address === 'string' && !isLoopbackLiteral(address)) socket.destroy();
+  });
+  return false;
+}
+
+function pemOf(authorities: Exclude<Authorities, 'system'>): string {
+  if ('pem' in authorities) return authorities.pem;
+  try {
+    return readFileSync(authorities.path, 'utf8');
+  } catch {
+    throw new KeyturnError({
+      code: 'DeploymentInvalid',
+      message: `The file of certificate authorities must be readable; ${authorities.path} is not.`,
+    });
+  }
+}
+
+function nameOf({ host, port }: PostgresTarget): string {
+  return host.startsWith('/') ? `The server at ${host}` : `The server ${host}:${port}`;
+}
