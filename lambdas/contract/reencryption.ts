@@ -21,6 +21,8 @@ export const TargetCount = z.strictObject({
   left: z.int(),
   /** Of `left`: what cannot be read and was set aside. */
   poisoned: z.int(),
+  /** Data by the id of the key that it is under, where it was counted. Default: it was not. */
+  under: z.optional(z.record(z.string(), z.int())),
 });
 export type TargetCount = z.infer<typeof TargetCount>;
 
@@ -62,6 +64,14 @@ export const SliceReport = z.strictObject({
   setAside: z.array(SetAside),
   /** What a person should know: estimates, and what could not be checked. Default: nothing. */
   notes: z.optional(z.array(z.string().check(z.maxLength(400)))),
+  /** How fast this run goes. Default: not known. */
+  speed: z.optional(
+    z.strictObject({
+      rowsPerSecond: z.number(),
+      /** Until the rows that are known have been gone over once; null: their number is not known. */
+      secondsLeft: z.nullable(z.number()),
+    }),
+  ),
 });
 export type SliceReport = z.infer<typeof SliceReport>;
 

@@ -155,6 +155,7 @@ describe('tables and files', () => {
         'instance-tally',
         'class-of',
         'data-keys',
+        'pin',
         'consumers',
         'publish-phase',
       ]),
