@@ -4,6 +4,7 @@ import type { Operator } from '../../lambdas/adapters/aws/operator.ts';
 import type { rolloutsOf } from '../../lambdas/adapters/aws/rollouts.ts';
 import { parseDocument } from '../../lambdas/contract/document.ts';
 import { consentTag } from '../../lambdas/contract/marks.ts';
+import { type Plan, plans } from '../../lambdas/contract/plan.ts';
 import { parseRolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { isInWindow } from '../../lambdas/contract/schedule.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
@@ -173,6 +174,26 @@ export async function nextAttempt({ client, operator, rollouts, secret, secretId
   const state = { ...before, attempt: before.attempt + 1 };
   await startAttempt(rollouts, latest.stateMachineArn, secret.resolved.key, state);
   return versionId;
+}
+
+/** How often the way forward restarts the consumers: states of the way back have higher numbers. */
+function restarts({ secret }: Stage): number {
+  const plan: Plan = plans[secret.resolved.plan];
+  return plan.stages.filter((stage) => stage === 'redeploy').length;
+}
+
+/** Whether the new key is about to be used: at the latest before the restart that follows promote. */
+export function isPromoting(stage: Stage, what: string): boolean {
+  return (
+    what === 'promote' || what === (restarts(stage) > 1 ? 'wait before redeploy 2' : 'wait before redeploy')
+  );
+}
+
+/** Whether a state is one of the way back. */
+export function isGoingBack(stage: Stage, what: string): boolean {
+  if (['roll-back', 'quiesce 2', 'reencrypt 2'].includes(what)) return true;
+  const number = /redeploy (\d+)$/.exec(what)?.[1];
+  return number !== undefined && Number(number) > restarts(stage);
 }
 
 const EnteredState = z.object({ name: z.string(), input: z.string() });
