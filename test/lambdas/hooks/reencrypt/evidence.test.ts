@@ -356,6 +356,34 @@ describe('reports', () => {
 });
 
 describe('a sweep that others hold up', () => {
+  test('a write that commits while the sweep waits for its row is not overwritten', async () => {
+    await table(10);
+    let first = true;
+    const waiting: Server = {
+      async connect(...asked) {
+        const client = await postgres.connect(...asked);
+        return {
+          ...client,
+          async query(text, ...rest) {
+            if (!text.startsWith('UPDATE') || !first) return client.query(text, ...rest);
+            first = false;
+            await admin.query('BEGIN');
+            await admin.query('UPDATE credentials SET sealed = $1 WHERE id = 2', [sealed('written', oldKey)]);
+            const answer = client.query(text, ...rest);
+            const blocked = `SELECT count(*)::int AS rows FROM pg_locks WHERE NOT granted`;
+            while ((await admin.query(blocked)).rows[0]?.rows === 0) await new Promise(setImmediate);
+            await admin.query('COMMIT');
+            return answer;
+          },
+        };
+      },
+    };
+    const report = await bound(declared(), waiting).run(slice(), ports());
+    expect(report).toMatchObject({ finished: true, targets: [{ moved: 10, left: 0 }] });
+    for (const [id, stored] of await contents())
+      expect(plain(stored)).toBe(id === '2' ? 'written' : `row ${id}`);
+  });
+
   test('a trigger that takes writes back ends it with a sentence, not never', async () => {
     await table(5);
     await admin.query(`CREATE FUNCTION back() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.sealed = OLD.sealed; RETURN NEW; END';
