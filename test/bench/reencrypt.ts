@@ -7,7 +7,7 @@ import type { KeyRing } from '../../lambdas/contract/ciphers.ts';
 import { type Postgres, startPostgres } from '../../lib/rehearsal/postgres.ts';
 import { median } from './median.ts';
 import { demandMoved, fillSeed, freshTable, newKey } from './reencrypt-table.ts';
-import { batched, rowByRow, sweep, writesAlone } from './reencrypt-ways.ts';
+import { batched, ciphersAlone, rowByRow, sweep, writesAlone } from './reencrypt-ways.ts';
 
 export interface ReencryptRun {
   readonly rows: number;
@@ -22,9 +22,13 @@ export interface Reencryption {
   readonly rows: number;
   readonly rounds: number;
   /** Rows a second of each way; medians over the rounds. */
-  readonly rates: Readonly<Record<'sweep' | 'sweepWhole' | 'rowByRow' | 'batched' | 'writesAlone', number>>;
-  /** Of the sweep's rate to another's; medians of the ratios within each round. */
-  readonly ratios: Readonly<Record<'rowByRow' | 'batched' | 'writesAlone', number>>;
+  readonly rates: Readonly<
+    Record<'sweep' | 'sweepWhole' | 'rowByRow' | 'batched' | 'writesAlone' | 'ciphersAlone', number>
+  >;
+  /** Of the sweep's rate to another's; medians of the ratios within each round. `slower`: of writes and ciphers. */
+  readonly ratios: Readonly<
+    Record<'rowByRow' | 'batched' | 'writesAlone' | 'ciphersAlone' | 'slower', number>
+  >;
   readonly memory: {
     readonly rows: number;
     readonly bytes: number;
@@ -73,10 +77,13 @@ async function measured(
       await demandMoved(client, some, write);
       return result;
     };
+    await freshTable(client, count);
+    const ciphers = count / (await ciphersAlone(client, ring));
     const ours = await on(count, () => sweep(sweeping));
     const taking = {
       sweep: count / ours.moving,
       sweepWhole: count / ours.whole,
+      ciphersAlone: ciphers,
       writesAlone: count / (await on(count, () => writesAlone(client, ring))),
       batched: count / (await on(count, () => batched(client, ring))),
       rowByRow: Math.min(sample, count) / (await on(Math.min(sample, count), () => rowByRow(client, ring))),
@@ -104,11 +111,14 @@ async function measured(
       rowByRow: of((round) => round.rowByRow),
       batched: of((round) => round.batched),
       writesAlone: of((round) => round.writesAlone),
+      ciphersAlone: of((round) => round.ciphersAlone),
     },
     ratios: {
       rowByRow: of((round) => round.sweep / round.rowByRow),
       batched: of((round) => round.sweep / round.batched),
       writesAlone: of((round) => round.sweep / round.writesAlone),
+      ciphersAlone: of((round) => round.sweep / round.ciphersAlone),
+      slower: of((round) => round.sweep / Math.min(round.writesAlone, round.ciphersAlone)),
     },
     memory:
       manyRows === null || few === null

@@ -1,4 +1,5 @@
 /** The rehearsal's own PostgreSQL: what tests and twins rely on. */
+import { spawn } from 'node:child_process';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeAuthority } from '../../lib/rehearsal/certificates.ts';
@@ -33,4 +34,10 @@ describe('the PostgreSQL of a rehearsal', () => {
     await expect(connected({ ca })).rejects.toThrow(/certificate|signature/);
     await expect(connected({ ca: server.ca ?? '' }, 'wrong')).rejects.toMatchObject({ code: '28P01' });
   });
+});
+
+test('a process that has started one ends with the code that it says', async () => {
+  const script = `import '${new URL('../../lib/rehearsal/postgres.ts', import.meta.url).href}'; process.exitCode = 3;`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script]);
+  expect(await new Promise((done) => child.on('close', done))).toBe(3);
 });
