@@ -113,6 +113,10 @@ export interface ReencryptHook<Hook, Port> {
   statements(hook: Hook): readonly IamStatement[];
   /** ARNs of the secrets that `credential` will be asked for. */
   credentials(hook: Hook): readonly string[];
+  /**
+   * False: `count` finds nothing because it cannot look, and another hook of the same secret must. Default: it can.
+   */
+  counts?(hook: Hook): boolean;
   /** Works until nothing is left or the time runs short. May be killed at any point and run again. */
   run(hook: Hook, slice: Slice, port: Port, ports: ReencryptPorts): Promise<SliceReport>;
   /** Counts what is not under the `write` key, by looking at everything again. Changes nothing. */
@@ -122,6 +126,8 @@ export interface ReencryptHook<Hook, Port> {
 export interface ReencryptNeeds {
   readonly statements: readonly IamStatement[];
   readonly credentials: readonly string[];
+  /** Whether its count is evidence. */
+  readonly counts: boolean;
 }
 
 export interface BoundReencryption {
@@ -158,6 +164,7 @@ export function defineReencrypt<Hook, Port>(
       checked(input, (hook) => ({
         statements: declared.statements(hook),
         credentials: declared.credentials(hook),
+        counts: declared.counts?.(hook) ?? true,
       })),
     connect: (port) => ({
       kind,

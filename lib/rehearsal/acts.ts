@@ -1,11 +1,14 @@
 /** What people and the world do in a scenario: they supply, consent, wait, break and heal. */
+import * as z from 'zod/mini';
 import type { Operator } from '../../lambdas/adapters/aws/operator.ts';
+import type { rolloutsOf } from '../../lambdas/adapters/aws/rollouts.ts';
 import { parseDocument } from '../../lambdas/contract/document.ts';
 import { consentTag } from '../../lambdas/contract/marks.ts';
-import type { Rollouts } from '../../lambdas/contract/ports.ts';
+import { type Plan, plans } from '../../lambdas/contract/plan.ts';
 import { parseRolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { isInWindow } from '../../lambdas/contract/schedule.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
+import type { StageId } from '../../lambdas/contract/stages.ts';
 import { startAttempt } from '../../lambdas/rollout/start.ts';
 import { nameOf } from '../pipeline-function.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
@@ -15,7 +18,7 @@ import type { StagedDeployment, StagedSecret } from './stage-deployment.ts';
 export interface Stage {
   readonly client: AccountClient;
   readonly operator: Operator;
-  readonly rollouts: Rollouts;
+  readonly rollouts: ReturnType<typeof rolloutsOf>;
   readonly deployment: StagedDeployment;
   readonly secret: StagedSecret;
   readonly secretId: string;
@@ -171,6 +174,61 @@ export async function nextAttempt({ client, operator, rollouts, secret, secretId
   const state = { ...before, attempt: before.attempt + 1 };
   await startAttempt(rollouts, latest.stateMachineArn, secret.resolved.key, state);
   return versionId;
+}
+
+/** How often the way forward restarts the consumers: states of the way back have higher numbers. */
+function restarts({ secret }: Stage): number {
+  const plan: Plan = plans[secret.resolved.plan];
+  return plan.stages.filter((stage) => stage === 'redeploy').length;
+}
+
+/** Whether the new key is about to be used: at the latest before the restart that follows promote. */
+export function isPromoting(stage: Stage, what: string): boolean {
+  return (
+    what === 'promote' || what === (restarts(stage) > 1 ? 'wait before redeploy 2' : 'wait before redeploy')
+  );
+}
+
+/** Whether a state is one of the way back. */
+export function isGoingBack(stage: Stage, what: string): boolean {
+  if (['roll-back', 'quiesce 2', 'reencrypt 2'].includes(what)) return true;
+  const number = /redeploy (\d+)$/.exec(what)?.[1];
+  return number !== undefined && Number(number) > restarts(stage);
+}
+
+const EnteredState = z.object({ name: z.string(), input: z.string() });
+
+/** Whether data is moved when it rotates. */
+export const movesData = ({ resolved }: StagedSecret) => resolved.reencryptions.length > 0;
+
+/**
+ * Somebody stops the rollout as it comes to this stage, and has it go back: what `rollback` of the CLI does.
+ *
+ * @returns the token of the rotation
+ */
+export async function goneBackFrom(stage: Stage, token: string, at: StageId): Promise<string> {
+  const { client, rollouts, deployment, secret } = stage;
+  const functionName = nameOf(deployment.resolved.name, at);
+  // Its function is slow, so that there is time to stop it.
+  await client.faultCall({ kind: 'delay', milliseconds: 3_000, service: 'secretsmanager', functionName });
+  for (let tries = 0; tries < 1_500; tries += 1) {
+    const execution = (await client.executions()).findLast(({ input }) => input.includes(token));
+    const history = execution === undefined ? [] : await client.history(execution.arn);
+    const entered = history
+      .map(({ stateEnteredEventDetails: state }) => EnteredState.safeParse(state))
+      .find(({ data }) => data?.name === at)?.data;
+    if (execution !== undefined && entered !== undefined) {
+      await rollouts.stop(execution.arn);
+      await client.clearFaults();
+      const state = parseRolloutState(JSON.parse(entered.input));
+      const back = { ...state, attempt: 1, goBack: true };
+      // Under the first number that is free: the version of a phase has had no execution of its own.
+      await startAttempt(rollouts, execution.stateMachineArn, secret.resolved.key, back);
+      return token;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+  throw new Error(`The rollout of ${secret.resolved.key} did not come to ${at}.`);
 }
 
 /** The event of the stall must name exactly these instances, with the count of the others. */

@@ -10,6 +10,7 @@ import { type Followed, follow } from './follow.ts';
 import type { Progress } from './progress.ts';
 import type { ReportOutcome, ReportSecret } from './report.ts';
 import type { Scenario, Stage } from './scenarios.ts';
+import { stopsConsumers, storedObjection } from './stored.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface Played {
@@ -52,6 +53,8 @@ export async function play(
   await client.clearCalls();
   const tally = traffic.tally();
   if (resolved.class.cutover) traffic.beginCutover(resolved.key);
+  const stops = stopsConsumers(resolved);
+  if (stops) traffic.beginStop();
 
   const token = await scenario.begin(stage);
   const begun = await operator.read(secretId, 'AWSCURRENT');
@@ -63,9 +66,13 @@ export async function play(
   });
   await new Promise((resolve) => setTimeout(resolve, 200));
   traffic.endCutover(resolved.key);
+  if (stops) traffic.endStop();
   await tally.close();
 
-  const objection = (await scenario.verify?.(stage)) ?? (await besideObjection(player, beside));
+  const objection =
+    (await scenario.verify?.(stage)) ??
+    (await besideObjection(player, beside)) ??
+    (await storedObjection(stage, before.value, followed.end));
   for (const person of people) person.stop();
   const ended: ReportOutcome = followed.end === 'superseded' ? 'completed' : followed.end;
   // What must hold beside the outcome is part of it.
@@ -86,8 +93,8 @@ export async function play(
     // Two rotations, or one that began before the counting did, have no count of their own.
     secretsManagerCalls: completed && !['twice in a row', 'schedule'].includes(scenario.id) ? calls : null,
     requests: { total: counts.total, failed: counts.failed },
-    rowsReencrypted: null,
-    rowsLeft: null,
+    rowsReencrypted: followed.moved?.rows ?? null,
+    rowsLeft: followed.moved?.left ?? null,
     oldValueRefused: completed ? await oldValueRefused(player, before.value, followed) : null,
     gapSeconds: completed && resolved.class.cutover ? rounded(tally.counts(resolved.key).gapSeconds) : null,
     why: objection ?? followed.sentence,

@@ -11,7 +11,11 @@ import {
   companionOf,
   consentIfAsked,
   generated,
+  goneBackFrom,
+  isGoingBack,
   isOutsideWindow,
+  isPromoting,
+  movesData,
   namesFailed,
   nextAttempt,
   rolloutsOver,
@@ -120,10 +124,11 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     // The second begins as soon as Secrets Manager has closed the first, whatever its rollout does.
+    // A key of stored data waits for the end of the former rotation where a platform holds two at most.
     id: 'twice in a row',
     expected: 'completed',
     once: true,
-    fits: generated,
+    fits: (secret) => generated(secret) && !movesData(secret),
     async begin(stage) {
       await consentIfAsked(stage);
       const first = await stage.operator.rotate(stage.secretId);
@@ -203,6 +208,35 @@ export const scenarios: readonly Scenario[] = [
       if (what === 'roll-back' || what === 'redeploy 2') await broken(stage, false);
     },
     clear: (stage) => broken(stage, false),
+  },
+  {
+    // The new key is accepted everywhere, and what should write with it does not become healthy: all goes back.
+    id: 'rolled back after promote',
+    expected: 'rolled-back',
+    once: true,
+    fits: (secret) => generated(secret) && movesData(secret),
+    async begin(stage) {
+      await consentIfAsked(stage);
+      return stage.operator.rotate(stage.secretId);
+    },
+    async onProgress(stage, what) {
+      if (isPromoting(stage, what)) await broken(stage, true);
+      if (isGoingBack(stage, what)) await broken(stage, false);
+    },
+    clear: (stage) => broken(stage, false),
+  },
+  {
+    // Every row is under the new key, and an operator wants the old one back.
+    id: 'rolled back before retire',
+    expected: 'rolled-back',
+    once: true,
+    fits: (secret) => generated(secret) && movesData(secret),
+    async begin(stage) {
+      await consentIfAsked(stage);
+      const token = await stage.operator.rotate(stage.secretId);
+      return goneBackFrom(stage, token, 'count-left');
+    },
+    clear: null,
   },
   {
     // Nobody starts the rollout: the reconciler's next sweep does.

@@ -9,10 +9,13 @@ import { stages } from '../../lambdas/contract/stages.ts';
 import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
+import { reencryptKinds } from '../../lambdas/hooks/reencrypt/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { importsOf, reachedFrom, root, sources } from './imports.ts';
 
 const isSdk = (name: string) => /^(@aws-sdk\/|@smithy\/|(pg|mysql2|ioredis)(\/|$))/.test(name);
+/** The program of a stand-in: a platform of its own, with its own driver. */
+const isStandIn = (file: string) => /^lib\/rehearsal\/twins\/[\w-]+\.mjs$/.test(file);
 const isCdk = (name: string) => /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/.test(name);
 const within =
   (...folders: string[]) =>
@@ -75,6 +78,12 @@ const fences = [
     from: sources('lib/rehearsal/endpoint'),
     to: (name: string) => within('lambdas')(name) || isCdk(name),
   },
+  {
+    // What reads and writes by Keyturn's own codecs would prove nothing about them.
+    rule: 'the programs of the stand-ins know nothing of Keyturn',
+    from: sources('lib/rehearsal/twins').filter(isStandIn),
+    to: (name: string) => isOurs(name) && !isStandIn(name),
+  },
 ];
 
 describe('fences', () => {
@@ -88,7 +97,7 @@ describe('fences', () => {
 
   test('only adapters import SDK clients and drivers', () => {
     const wrong = [...sources('lambdas'), ...sources('lib'), ...sources('bin')]
-      .filter((file) => !file.startsWith('lambdas/adapters/'))
+      .filter((file) => !file.startsWith('lambdas/adapters/') && !isStandIn(file))
       .filter((file) => importsOf(file).some(isSdk));
     expect(wrong).toEqual([]);
   });
@@ -146,6 +155,7 @@ describe('tables and files', () => {
         'instance-tally',
         'class-of',
         'data-keys',
+        'pin',
         'consumers',
         'publish-phase',
       ]),
@@ -163,11 +173,16 @@ describe('tables and files', () => {
     expect(idsOf('lambdas/hooks/instances', ['kinds', 'fleet', 'list', 'patience'])).toEqual(
       [...fleetKinds.keys()].sort(),
     );
+    const partsOfHttp = ['http-answer', 'http-calls', 'http-members', 'http-progress'];
+    expect(idsOf('lambdas/hooks/reencrypt', ['kinds', 'names', ...partsOfHttp])).toEqual(
+      [...reencryptKinds.keys()].sort(),
+    );
   });
 
   test('each kind of consumer has its adapter, one file of its name', () => {
     expect(new Set(idsOf('lambdas/adapters/consumers', []))).toEqual(new Set(redeployKinds.keys()));
     expect(new Set(idsOf('lambdas/adapters/instances', []))).toEqual(new Set(fleetKinds.keys()));
+    expect(new Set(idsOf('lambdas/adapters/reencrypt', []))).toEqual(new Set(reencryptKinds.keys()));
   });
 
   test('each class names a plan that exists', () => {

@@ -100,7 +100,7 @@ describe('a rehearsal that is not begun', () => {
     [
       'a file of an unknown platform',
       (directory) => file(directory, { ...good, platform: 'exa' }),
-      /platform must be one of .*exo, ocore.*; received "exa"\.$/,
+      /platform must be one of .*exo, .*ocore.*; received "exa"\.$/,
     ],
     [
       'a file without a secret',
