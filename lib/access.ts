@@ -1,4 +1,4 @@
-import { Stack, Validations } from 'aws-cdk-lib';
+import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { IConstruct } from 'constructs';
 import { type IamStatement, secretsPlaceholder } from '../lambdas/contract/hooks.ts';
@@ -9,6 +9,18 @@ export interface SecretAccess {
   readonly arn: string;
   /** Null: the account's own key `aws/secretsmanager`, which needs no permission. */
   readonly keyArn: string | null;
+}
+
+/** A secret by its full ARN or its name; the six characters that Secrets Manager adds to a name are not known here. */
+export function secretArnOf(scope: IConstruct, id: string): string {
+  return id.startsWith('arn:')
+    ? id
+    : Stack.of(scope).formatArn({
+        service: 'secretsmanager',
+        resource: 'secret',
+        resourceName: `${id}-??????`,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
 }
 
 /** Allows actions on exactly these secrets. */

@@ -10,8 +10,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync, type Metafile } from 'esbuild';
 import { classIds } from '../lambdas/classes/registry.ts';
-import type { StageId } from '../lambdas/contract/plan.ts';
 import { type Settings, settingsFile } from '../lambdas/contract/settings.ts';
+import type { StageId } from '../lambdas/contract/stages.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 
 /** What a function does: its entry is generated, so that no file per class or stage has to exist. */
@@ -25,6 +25,8 @@ export type Entry =
       readonly consumerKinds: readonly string[];
       /** The kinds of instance lists that it works with. Default: none. */
       readonly fleetKinds?: readonly string[];
+      /** The kinds of re-encryption that it works with. Default: none. */
+      readonly reencryptKinds?: readonly string[];
     }
   /** Starts a rollout when a rotation has finished. */
   | { readonly kind: 'start' }
@@ -46,12 +48,13 @@ export interface Bundle {
 export const entries: readonly Entry[] = [
   ...classIds.map((classId) => ({ kind: 'rotation', classId }) as const),
   ...Object.values(stageDefinitions).map(
-    ({ id, redeploys, usesFleet }) =>
+    ({ id, redeploys, usesFleet, reencrypts }) =>
       ({
         kind: 'stage',
         stageId: id,
         consumerKinds: redeploys ? ['ecs'] : [],
         ...(usesFleet === true ? { fleetKinds: ['http'] } : {}),
+        ...(reencrypts === true ? { reencryptKinds: ['postgres'] } : {}),
       }) as const,
   ),
   { kind: 'start' },
@@ -93,7 +96,7 @@ function nameOf(entry: Entry): string {
     case 'rotation':
       return `rotation-${entry.classId}`;
     case 'stage':
-      return `stage-${entry.stageId}${[...entry.consumerKinds, ...fleetKindsOf(entry)].map((kind) => `-${kind}`).join('')}`;
+      return `stage-${entry.stageId}${[...entry.consumerKinds, ...fleetKindsOf(entry), ...reencryptKindsOf(entry)].map((kind) => `-${kind}`).join('')}`;
     case 'start':
     case 'reconcile':
       return entry.kind;
@@ -118,6 +121,12 @@ export function sourceOf(entry: Entry): string {
           .map(
             (kind, index) =>
               `import { connected as fleet${index} } from ${from(`adapters/instances/${kind}.ts`)};`,
+          )
+          .join('\n')}
+        ${reencryptKindsOf(entry)
+          .map(
+            (kind, index) =>
+              `import { connected as reencryption${index} } from ${from(`adapters/reencrypt/${kind}.ts`)};`,
           )
           .join('\n')}
         export const handler = given.stageFunction(stage, { ${givenTo(entry)} });`;
@@ -164,10 +173,15 @@ function fleetKindsOf(entry: Entry & { kind: 'stage' }): readonly string[] {
   return entry.fleetKinds ?? [];
 }
 
+function reencryptKindsOf(entry: Entry & { kind: 'stage' }): readonly string[] {
+  return entry.reencryptKinds ?? [];
+}
+
 /** What a stage is given: the ports that it declares, so that no other client is in its bundle. */
 function givenTo(entry: Entry & { kind: 'stage' }): string {
   const { stageId, consumerKinds } = entry;
   const fleetKinds = fleetKindsOf(entry);
+  const reencryptKinds = reencryptKindsOf(entry);
   const { secretActions, putsEvents } = stageDefinitions[stageId];
   const parts = [
     ...(secretActions.length > 0 ? ['secrets: given.secrets'] : []),
@@ -177,6 +191,12 @@ function givenTo(entry: Entry & { kind: 'stage' }): string {
       : []),
     ...(fleetKinds.length > 0
       ? [`fleets: [${fleetKinds.map((_kind, index) => `fleet${index}`).join(', ')}]`]
+      : []),
+    ...(reencryptKinds.length > 0
+      ? [
+          `reencryptions: [${reencryptKinds.map((_kind, index) => `reencryption${index}`).join(', ')}]`,
+          'credential: given.credential',
+        ]
       : []),
   ];
   return parts.join(', ');

@@ -3,7 +3,8 @@ import { catalogOf, platformIds } from '../lambdas/catalog/platforms.ts';
 import { classIds, classOf } from '../lambdas/classes/registry.ts';
 import { type EventDescription, eventTypes } from '../lambdas/contract/events.ts';
 import { type MetricDescription, metrics } from '../lambdas/contract/metrics.ts';
-import { type Plan, plans, type StageDescription, stages } from '../lambdas/contract/plan.ts';
+import { type Plan, plans } from '../lambdas/contract/plan.ts';
+import { type StageDescription, stages } from '../lambdas/contract/stages.ts';
 
 const admissions = {
   free: 'by schedule and on demand',

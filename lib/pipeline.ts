@@ -4,9 +4,11 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { type PlanId, plans, type StageId, stagesOfPlan } from '../lambdas/contract/plan.ts';
+import { type PlanId, plans, stagesOfPlan } from '../lambdas/contract/plan.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
+import type { StageId } from '../lambdas/contract/stages.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
+import { type SecretAccess, secretArnOf } from './access.ts';
 import { Alarms } from './alarms.ts';
 import type { ResolvedConsumer, ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
 import { admitTopic, Notifications } from './notifications.ts';
@@ -98,6 +100,13 @@ export class KeyturnPipeline extends Construct {
           consumerKinds: distinct(consumersOf(deployment, secrets).map(({ kind }) => kind)),
           fleets: secrets.flatMap(({ fleet }) => fleet?.statements ?? []),
           fleetKinds: distinct(secrets.flatMap(({ fleet }) => fleet?.kind ?? [])),
+          reencryptions: secrets.flatMap(({ reencryptions }) =>
+            reencryptions.flatMap((one) => one.statements),
+          ),
+          reencryptKinds: distinct(
+            secrets.flatMap(({ reencryptions }) => reencryptions.map(({ kind }) => kind)),
+          ),
+          credentials: this.credentialsOf(deployment, secrets),
         }),
       ];
     });
@@ -157,6 +166,19 @@ export class KeyturnPipeline extends Construct {
         'keyturn:platform': deployment.platform,
         'keyturn:class': secret.class.id,
       },
+    });
+  }
+
+  /** The secrets that hooks log in with: this deployment's own with their keys, others by name or ARN. */
+  private credentialsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): SecretAccess[] {
+    const ids = distinct(
+      secrets.flatMap(({ reencryptions }) => reencryptions.flatMap(({ credentials }) => credentials)),
+    );
+    return ids.map((id) => {
+      const own = deployment.secrets.find(({ settings }) => settings.id === id);
+      return own === undefined
+        ? { arn: secretArnOf(this, id), keyArn: null }
+        : present(this.secrets.get(own.key), own.key);
     });
   }
 

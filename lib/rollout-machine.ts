@@ -8,20 +8,26 @@ import * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import type { IamStatement } from '../lambdas/contract/hooks.ts';
 import {
-  type Each,
-  inlineConcurrency,
+  goesBackByItself,
   type Plan,
   type PlanId,
   plans,
-  type StageDescription,
-  type StageId,
-  stages,
+  rollBackAskedError,
   stagesOfPlan,
   supersededError,
   type WayOut,
+  wayBackOf,
+  wayOutOf,
   waysOut,
 } from '../lambdas/contract/plan.ts';
 import { itemMembers } from '../lambdas/contract/rollout-state.ts';
+import {
+  type Each,
+  inlineConcurrency,
+  type StageDescription,
+  type StageId,
+  stages,
+} from '../lambdas/contract/stages.ts';
 import { acknowledgeWildcards, declared } from './access.ts';
 import { nameOf } from './pipeline-function.ts';
 
@@ -108,17 +114,18 @@ function draw(scope: Construct, plan: Plan, drawing: Drawing): sfn.IChainable {
 
   const forward = plan.stages.map(placed);
   const stall = chained(waysOut.stall.stages.map(placed), fail(scope, 'stalled', waysOut.stall));
-  const rollBackPlaces = usesRollBack(plan) ? waysOut['roll-back'].stages.map(placed) : [];
-  const rollBack =
-    rollBackPlaces.length === 0
-      ? stall
-      : chained(rollBackPlaces, fail(scope, 'rolled back', waysOut['roll-back']));
+  const wayBack = waysOut[wayBackOf(plan)];
+  const backward = usesRollBack(plan) ? wayBack.stages.map(placed) : [];
+  const back = backward.length === 0 ? stall : chained(backward, fail(scope, 'rolled back', wayBack));
 
   for (const { stage, task } of forward) {
-    const described: StageDescription = stages[stage];
-    leave(task, superseded, described.onFailure === 'roll-back' ? rollBack : stall);
+    const otherwise = wayOutOf(plan, stage) === 'stall' ? stall : back;
+    if (stage === plan.stages[0] && goesBackByItself(plan)) {
+      task.addCatch(back, { errors: [rollBackAskedError], resultPath: '$.failure' });
+    }
+    leave(task, superseded, otherwise);
   }
-  for (const { task } of rollBackPlaces) leave(task, superseded, stall);
+  for (const { task } of backward) leave(task, superseded, stall);
   const done = new sfn.Succeed(scope, 'done', {
     comment: 'The new value is in use everywhere, and the old one is dead.',
   });
@@ -154,11 +161,19 @@ function place(scope: Construct, stage: StageId, names: Set<string>, drawing: Dr
   let name: string = stage;
   for (let times = 2; names.has(name); times += 1) name = `${stage} ${times}`;
   names.add(name);
-  const { waitSeconds, waitAfter, each }: StageDescription = stages[stage];
+  const { waitSeconds, waitAfter, each, repeats }: StageDescription = stages[stage];
   const made =
     each === undefined
       ? task(scope, name, stage, drawing.functionOf)
       : map(scope, name, stage, each, drawing);
+  if (repeats !== undefined) {
+    const again = new sfn.Choice(scope, `${name}: more?`).when(
+      sfn.Condition.booleanEquals(`$.${repeats}.finished`, false),
+      made,
+    );
+    made.next(again);
+    return { stage, first: made, task: made, last: { next: (next) => again.otherwise(next) } };
+  }
   if (waitAfter !== undefined) {
     const wait = new sfn.Wait(scope, `wait after ${name}`, {
       time: sfn.WaitTime.secondsPath(`$.${waitAfter}`),

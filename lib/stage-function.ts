@@ -6,10 +6,10 @@ import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { eachSecret, type IamStatement } from '../lambdas/contract/hooks.ts';
-import { stages } from '../lambdas/contract/plan.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import type { StageDefinition } from '../lambdas/contract/stage.ts';
-import { acknowledgeWildcards, declared, onKeys, onSecrets } from './access.ts';
+import { stages } from '../lambdas/contract/stages.ts';
+import { acknowledgeWildcards, declared, onKeys, onSecrets, type SecretAccess } from './access.ts';
 import { nameOf, PipelineFunction } from './pipeline-function.ts';
 import type { RotatedSecret } from './rotated-secret.ts';
 
@@ -29,6 +29,12 @@ export interface StageFunctionProps {
   readonly fleets: readonly IamStatement[];
   /** The kinds of these lists of instances, each once. */
   readonly fleetKinds: readonly string[];
+  /** What moving the data under these secrets takes; used by stages that do. */
+  readonly reencryptions: readonly IamStatement[];
+  /** The kinds of these re-encryptions, each once. */
+  readonly reencryptKinds: readonly string[];
+  /** The secrets that their hooks log in with. */
+  readonly credentials: readonly SecretAccess[];
   /** Gets the events of rollouts. */
   readonly bus: events.EventBus;
   /** Encrypts the log lines. */
@@ -51,6 +57,8 @@ export class StageFunction extends Construct {
     const consumers = stage.redeploys ? props.consumers.filter((statement) => !onEachSecret(statement)) : [];
     const handedOn = stage.redeploys ? props.handedOn : [];
     const fleets = stage.usesFleet === true ? props.fleets : [];
+    const reencryptions = stage.reencrypts === true ? props.reencryptions : [];
+    const credentials = stage.reencrypts === true ? props.credentials : [];
     const { function: made, role } = new PipelineFunction(this, 'Default', {
       functionName: nameOf(settings.deployment, stage.id),
       description: `Keyturn, ${settings.deployment}: ${stages[stage.id].does}.`,
@@ -59,6 +67,7 @@ export class StageFunction extends Construct {
         stageId: stage.id,
         consumerKinds: stage.redeploys ? props.consumerKinds : [],
         ...(stage.usesFleet === true ? { fleetKinds: props.fleetKinds } : {}),
+        ...(stage.reencrypts === true ? { reencryptKinds: props.reencryptKinds } : {}),
       },
       settings,
       environment: { KEYTURN_BUS: bus.eventBusName },
@@ -74,12 +83,14 @@ export class StageFunction extends Construct {
         ...consumers.map((statement) => declared(this, statement, secrets)),
         ...(handedOn.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], handedOn)] : []),
         ...onKeys(this, ['kms:Decrypt'], handedOn),
-        ...fleets.map((statement) => declared(this, statement)),
+        ...[...fleets, ...reencryptions].map((statement) => declared(this, statement)),
+        ...(credentials.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], credentials)] : []),
+        ...onKeys(this, ['kms:Decrypt'], credentials),
       ],
     });
     this.function = made;
     this.role = role;
-    acknowledgeWildcards(role, [...consumers, ...fleets]);
+    acknowledgeWildcards(role, [...consumers, ...fleets, ...reencryptions]);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The commands: a command is its file and its line here. */
 import type { Command } from './command.ts';
+import { command as acknowledge } from './commands/acknowledge.ts';
 import { command as approve } from './commands/approve.ts';
 import { command as discard } from './commands/discard.ts';
 import { command as plan } from './commands/plan.ts';
@@ -10,7 +11,7 @@ import { command as status } from './commands/status.ts';
 import { command as supply } from './commands/supply.ts';
 
 export const commands: ReadonlyMap<string, Command> = new Map(
-  [status, plan, rotate, approve, supply, resume, rollback, discard].map((command) => [
+  [status, plan, rotate, approve, supply, resume, rollback, discard, acknowledge].map((command) => [
     command.name,
     command,
   ]),

@@ -3,6 +3,9 @@
  * table and the contract tests all follow from this table.
  */
 import type { ClassDefinition } from '../contract/secret-class.ts';
+import { secretClass as encryptionKey } from './encryption-key.ts';
+import { secretClass as encryptionKeyring } from './encryption-keyring.ts';
+import { secretClass as envelopeRootKey } from './envelope-root-key.ts';
 import { secretClass as guarded } from './guarded.ts';
 import { secretClass as instanceTokenKey } from './instance-token-key.ts';
 import { secretClass as opaqueToken } from './opaque-token.ts';
@@ -10,6 +13,7 @@ import { secretClass as operatorSupplied } from './operator-supplied.ts';
 import { secretClass as sharedToken } from './shared-token.ts';
 import { secretClass as signingKeyCutover } from './signing-key-cutover.ts';
 import { secretClass as signingKeyOverlap } from './signing-key-overlap.ts';
+import { secretClass as versionedEncryptionKey } from './versioned-encryption-key.ts';
 
 export const registry = {
   'opaque-token': opaqueToken,
@@ -17,6 +21,10 @@ export const registry = {
   'signing-key-cutover': signingKeyCutover,
   'instance-token-key': instanceTokenKey,
   'signing-key-overlap': signingKeyOverlap,
+  'encryption-keyring': encryptionKeyring,
+  'versioned-encryption-key': versionedEncryptionKey,
+  'envelope-root-key': envelopeRootKey,
+  'encryption-key': encryptionKey,
   'operator-supplied': operatorSupplied,
   guarded,
 } as const satisfies Record<string, ClassDefinition>;

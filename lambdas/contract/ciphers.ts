@@ -4,6 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import type * as z from 'zod/mini';
+import { brokenRules } from './deployment.ts';
+import type { Bound } from './hooks.ts';
+import type { Clock, Random } from './ports.ts';
 import type { Sensitive } from './sensitive.ts';
 
 /** A key that stored data may be under. */
@@ -43,7 +46,7 @@ export interface RowContext {
 export type Poison =
   /** Not in the declared format at all. */
   | 'malformed'
-  /** Shorter than the format's least length. */
+  /** Cut off: shorter than the format's least length, or of a length that the format cannot have. */
   | 'truncated'
   /** No key of the ring opens it, or its tag names a version that the ring does not have. */
   | 'unknown-key'
@@ -70,11 +73,44 @@ export interface Cipher {
   rewrite(stored: Stored, row: RowContext): Rewrite;
 }
 
-/** One codec: what a file in `lambdas/ciphers` exports. */
+/** The time that a format writes into its ciphertexts, where it does (Fernet). */
+export type Now = Pick<Clock, 'now'>;
+
+/** One codec: what a file in `lambdas/ciphers` declares. */
 export interface Codec<Options> {
   /** Equal to the name of its file. */
   readonly id: string;
   readonly options: z.ZodMiniType<Options>;
+  /** Rules that a schema cannot say. @returns the sentence of the first broken one, or null. */
+  check(options: Options): string | null;
   /** @throws KeyturnError ValueRejected when a key's text does not fit; it names the key by its id. */
-  bind(options: Options, ring: KeyRing): Cipher;
+  bind(options: Options, ring: KeyRing, random: Random, now: Now): Cipher;
+}
+
+/** A codec whose options are known to be right. */
+export interface BoundCodec {
+  /** @throws KeyturnError ValueRejected when a key's text does not fit; it names the key by its id. */
+  bind(ring: KeyRing, random: Random, now: Now): Cipher;
+}
+
+/** A codec, whatever its options are: what the registry holds. */
+export interface CodecDefinition {
+  readonly id: string;
+  /** The codec under these options, or the sentences of the rules that they break. */
+  parse(options: unknown): Bound<BoundCodec>;
+}
+
+/** Declares a codec: what a codec's file exports. */
+export function defineCodec<Options>(declared: Codec<Options>): CodecDefinition & Codec<Options> {
+  return {
+    ...declared,
+    parse(input) {
+      const result = declared.options.safeParse(input);
+      if (!result.success) return { ok: false, broken: brokenRules(result.error.issues, input) };
+      const options = result.data;
+      const broken = declared.check(options);
+      if (broken !== null) return { ok: false, broken: [broken] };
+      return { ok: true, hook: { bind: (ring, random, now) => declared.bind(options, ring, random, now) } };
+    },
+  };
 }

@@ -88,6 +88,11 @@ const DeploymentSecret = z.strictObject({
    * how to list, redeploy and confirm them. See `lambdas/hooks/instances`.
    */
   instances: z.optional(OfKind),
+  /**
+   * How the data that is encrypted with this secret is moved to a new key: each of `lambdas/hooks/reencrypt`, in
+   * order. A class that has a data key says whether it must be given.
+   */
+  reencrypt: z.optional(z.array(OfKind).check(z.minLength(1))),
   /** How to prove the new and the old value; overrides the catalog's. `null`: nothing can probe it. */
   probe: z.optional(z.nullable(OfKind)),
   /**

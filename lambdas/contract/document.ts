@@ -20,7 +20,7 @@ const Memory = z.object({
   /** Versions before `base` whose end no rollout has proven yet, youngest first. */
   unproven: z.optional(z.array(z.string())),
   /** Only for classes whose old and new value overlap: how far this version is. */
-  phase: z.optional(z.enum(['introduced', 'promoted', 'retired'])),
+  phase: z.optional(z.enum(['introduced', 'promoted', 'retired', 'withdrawn'])),
   /** The version that introduced the new value: all phases of one rotation name the same. */
   root: z.optional(z.string()),
   /** The operator's version that this one was copied from. */
@@ -29,6 +29,7 @@ const Memory = z.object({
   consent: z.optional(z.string()),
 });
 export type Memory = z.infer<typeof Memory>;
+export type Phase = NonNullable<Memory['phase']>;
 
 /** Environment variable name -> value, exactly as the platform reads them. */
 export type Variables = ReadonlyMap<string, string>;

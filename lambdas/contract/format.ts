@@ -25,6 +25,8 @@ export const Format = z.discriminatedUnion('encoding', [
     /** Random bytes before encoding, 16–512. */
     bytes: z.int().check(z.minimum(minimumBits / 8), z.maximum(512)),
   }),
+  /** A Fernet key: 32 random bytes in base64url with padding (github.com/fernet/spec, "Key Format"). */
+  z.strictObject({ encoding: z.literal('fernet') }),
 ]);
 export type Format = z.infer<typeof Format>;
 
@@ -45,6 +47,8 @@ export function generate(format: Format, random: Random): Sensitive {
   switch (format.encoding) {
     case 'alphanumeric':
       return new Sensitive(drawn(alphanumeric, format.length, random));
+    case 'fernet':
+      return new Sensitive(`${Buffer.from(random.bytes(32)).toString('base64url')}=`);
     default:
       return new Sensitive(Buffer.from(random.bytes(format.bytes)).toString(format.encoding));
   }
@@ -55,6 +59,8 @@ export function generatedLength(format: Format): number {
   switch (format.encoding) {
     case 'alphanumeric':
       return format.length;
+    case 'fernet':
+      return 44;
     case 'hex':
       return format.bytes * 2;
     case 'base64':

@@ -70,7 +70,23 @@ export interface RedeployHook<Consumer, Port> {
   begin(consumer: Consumer, renewing: Renewing, port: Port, clock: Clock): Promise<void>;
   /** Whether everything that runs is healthy and started after the version. Changes nothing. */
   look(consumer: Consumer, renewing: Renewing, port: Port, clock: Clock): Promise<Renewal>;
+  /**
+   * Stops what runs, unless it is stopped already, and remembers at the consumer itself what to start again: the
+   * next `begin` starts that. May run twice, and be killed in between. Left out: this kind cannot be stopped.
+   */
+  quiesce?(consumer: Consumer, port: Port, clock: Clock): Promise<Idleness>;
+  /** IAM statements that `quiesce` needs beyond `statements`. Default: none. */
+  quiesceStatements?(consumer: Consumer): readonly IamStatement[];
 }
+
+/** Whether anything of a consumer still runs. */
+export type Idleness =
+  | { readonly idle: true }
+  | {
+      readonly idle: false;
+      /** One clause: what still runs. */
+      readonly reason: string;
+    };
 
 /** What one deployed instance looks like now. Reasons are clauses; they hold ids and states, never a token. */
 export type InstanceSeen =
@@ -142,6 +158,8 @@ export type Bound<T> =
 export interface BoundConsumer {
   begin(renewing: Renewing, clock: Clock): Promise<void>;
   look(renewing: Renewing, clock: Clock): Promise<Renewal>;
+  /** Null: this kind cannot be stopped. */
+  readonly quiesce: ((clock: Clock) => Promise<Idleness>) | null;
 }
 
 /** A kind with its API: what the function of the redeploy stage is given, for the kinds in use. */
@@ -155,6 +173,8 @@ export interface RedeployKind {
   readonly kind: string;
   /** The IAM statements of a consumer, or the rules that it breaks. */
   check(consumer: unknown): Bound<readonly IamStatement[]>;
+  /** What stopping a consumer needs beyond that; null: this kind cannot be stopped. */
+  quiesces(consumer: unknown): readonly IamStatement[] | null;
 }
 
 /** Declares a kind of consumer: what a file in `lambdas/hooks/redeploy` exports. */
@@ -170,15 +190,26 @@ export function defineRedeploy<Consumer, Port>(
     return broken === null ? { ok: true, hook: made(result.data) } : { ok: false, broken: [broken] };
   }
 
+  function quiesceOf(consumer: Consumer, port: Port): BoundConsumer['quiesce'] {
+    const { quiesce } = declared;
+    return quiesce === undefined ? null : (clock) => quiesce(consumer, port, clock);
+  }
+
   return {
     kind,
     check: (input) => checked(input, (consumer) => declared.statements(consumer)),
+    quiesces(input) {
+      if (declared.quiesce === undefined) return null;
+      const bound = checked(input, (consumer) => declared.quiesceStatements?.(consumer) ?? []);
+      return bound.ok ? bound.hook : null;
+    },
     connect: (port) => ({
       kind,
       bind: (input) =>
         checked(input, (consumer) => ({
           begin: (renewing, clock) => declared.begin(consumer, renewing, port, clock),
           look: (renewing, clock) => declared.look(consumer, renewing, port, clock),
+          quiesce: quiesceOf(consumer, port),
         })),
     }),
   };

@@ -1,246 +1,19 @@
 /**
- * Plans and stages as data. CDK draws a state machine from each plan, the rehearsal runs that state machine,
- * and the README shows the same table.
+ * Plans as data. CDK draws a state machine from each plan, the rehearsal runs that state machine, and the README
+ * shows the same table.
  */
-
 import type { ErrorCode } from './errors.ts';
-
-/** How Step Functions tries a stage again when it fails with one of these error names. */
-export interface StageRetry {
-  readonly errors: readonly string[];
-  /** Seconds before the first retry. */
-  readonly intervalSeconds: number;
-  /** Retries after the first try. Each one is a state transition. */
-  readonly maxAttempts: number;
-  /** Factor by which the interval grows. */
-  readonly backoffRate: number;
-  /** Longest interval in seconds. */
-  readonly maxDelaySeconds: number;
-}
-
-export interface StageDescription {
-  /** What the stage does, as the console and the README say it. */
-  readonly does: string;
-  /** How long one invocation may run, in seconds (1–900, the limit of Lambda). */
-  readonly timeoutSeconds: number;
-  /** Member of the state that says how many seconds the rollout waits after the stage. Default: it does not. */
-  readonly waitAfter?: 'holdSeconds';
-  /** Seconds that the rollout waits before the stage. Default: none. */
-  readonly waitSeconds?: number;
-  /** The way out when the stage fails for good. Default: `stall`. */
-  readonly onFailure?: 'stall' | 'roll-back';
-  readonly retry: readonly StageRetry[];
-  /** The stage runs once for every id of a list, several at once. Default: once, on the rollout's state. */
-  readonly each?: Each;
-}
-
-/**
- * A stage over a list. It never fails as a whole: an item that fails for good is recorded by its id, and the
- * stage after it judges the results.
- */
-export interface Each {
-  /** The member of the state that holds the ids. The results take its place, so that the state holds one list. */
-  readonly items: 'instances';
-  /** How many run at once, where the deployment does not say: 1–`concurrencyLimit`. */
-  readonly concurrency: number;
-}
-
-/**
- * Most items at once in an inline map; above it, a distributed map is drawn (Step Functions developer guide,
- * "Inline mode": "up to 40 concurrent iterations").
- */
-export const inlineConcurrency = 40;
-
-/** Most items at once that a deployment may ask for: a platform's API is asked by each of them. */
-export const concurrencyLimit = 200;
-
-/**
- * Most items of one list. An inline item takes 7 events of the execution's history and 3 more for each retry, and
- * a history ends at 25,000; the results of all items stand in one payload of at most 256 KiB (Step Functions
- * developer guide, "Service quotas"). With ids of 64 characters, 1,000 results take half of it.
- */
-export const itemLimit = 1_000;
-
-/**
- * A fault of the platform under a function, not of the stage: the Lambda service could not run it.
- * (Step Functions developer guide, "Handle transient Lambda service exceptions".)
- */
-const lambdaFaults: StageRetry = {
-  errors: [
-    'Lambda.ClientExecutionTimeoutException',
-    'Lambda.Unknown',
-    'Lambda.ServiceException',
-    'Lambda.AWSLambdaException',
-    'Lambda.SdkClientException',
-    'Lambda.TooManyRequestsException',
-    'Sandbox.Timedout',
-    'Runtime.ExitError',
-    // Rights that were granted a moment ago may take a minute to be known everywhere.
-    'AwsDenied',
-    'AwsThrottled',
-    'AwsUnreachable',
-  ],
-  intervalSeconds: 2,
-  maxAttempts: 5,
-  backoffRate: 2,
-  maxDelaySeconds: 60,
-};
-
-/** A stage that writes lets a rotation that is under way end first: minutes at most, unless it is stuck. */
-const otherRotation: StageRetry = {
-  errors: ['NotSettled'],
-  intervalSeconds: 15,
-  maxAttempts: 8,
-  backoffRate: 2,
-  maxDelaySeconds: 900,
-};
-
-export const stages = {
-  settle: {
-    does: 'waits until Secrets Manager has closed the rotation',
-    timeoutSeconds: 60,
-    retry: [
-      // Secrets Manager gives no time for the removal of AWSPENDING; seconds are usual.
-      { errors: ['NotSettled'], intervalSeconds: 10, maxAttempts: 6, backoffRate: 2, maxDelaySeconds: 300 },
-      lambdaFaults,
-    ],
-  },
-  redeploy: {
-    does: 'restarts the consumers and waits until what runs is healthy and younger than the version',
-    timeoutSeconds: 600,
-    // Two secrets of one consumer that finish within this time restart it once: the second finds a restart
-    // that is younger than its own version.
-    waitSeconds: 20,
-    onFailure: 'roll-back',
-    retry: [
-      {
-        errors: ['ConsumersNotHealthy', 'HookUnreachable'],
-        intervalSeconds: 30,
-        maxAttempts: 3,
-        backoffRate: 1,
-        maxDelaySeconds: 30,
-      },
-      lambdaFaults,
-    ],
-  },
-  promote: {
-    does: 'publishes the version in which the new value is used and the old one still accepted',
-    timeoutSeconds: 60,
-    retry: [otherRotation, lambdaFaults],
-    onFailure: 'roll-back',
-  },
-  hold: {
-    does: 'waits until nothing that the old value made can be alive any more',
-    timeoutSeconds: 60,
-    waitAfter: 'holdSeconds',
-    retry: [lambdaFaults],
-  },
-  verify: {
-    does: 'looks at every consumer once more: none may be left that does not have the new value in use',
-    timeoutSeconds: 120,
-    retry: [
-      {
-        errors: ['ConsumersNotHealthy'],
-        intervalSeconds: 30,
-        maxAttempts: 5,
-        backoffRate: 2,
-        maxDelaySeconds: 600,
-      },
-      lambdaFaults,
-    ],
-  },
-  'list-instances': {
-    does: 'asks the platform which instances are deployed and active; takes their ids only',
-    timeoutSeconds: 300,
-    retry: [
-      {
-        errors: ['InstancesNotListed', 'ProbeInconclusive'],
-        intervalSeconds: 30,
-        maxAttempts: 5,
-        backoffRate: 2,
-        maxDelaySeconds: 300,
-      },
-      lambdaFaults,
-    ],
-  },
-  retire: {
-    does: 'publishes the version without the old value',
-    timeoutSeconds: 60,
-    retry: [otherRotation, lambdaFaults],
-  },
-  'renew-instances': {
-    does: 'redeploys each instance that is not confirmed yet, and confirms that it holds a token of the new key',
-    timeoutSeconds: 600,
-    each: { items: 'instances', concurrency: 20 },
-    retry: [
-      {
-        errors: ['InstanceNotRenewed', 'ProbeInconclusive'],
-        intervalSeconds: 20,
-        maxAttempts: 4,
-        backoffRate: 2,
-        maxDelaySeconds: 300,
-      },
-      lambdaFaults,
-    ],
-  },
-  'count-instances': {
-    does: 'reads the list again and counts: goes on only when every active instance is confirmed',
-    timeoutSeconds: 300,
-    retry: [
-      {
-        errors: ['InstancesNotListed', 'ProbeInconclusive'],
-        intervalSeconds: 30,
-        maxAttempts: 5,
-        backoffRate: 2,
-        maxDelaySeconds: 300,
-      },
-      lambdaFaults,
-    ],
-  },
-  prove: {
-    does: 'probes that the new value works and that the old one is refused',
-    timeoutSeconds: 120,
-    retry: [
-      // An operator may have to revoke the old value at its provider: about a day and a half, in 12 tries.
-      {
-        errors: ['OldValueStillAccepted', 'NewValueNotAccepted', 'ProbeInconclusive', 'NotSettled'],
-        intervalSeconds: 30,
-        maxAttempts: 12,
-        backoffRate: 2.5,
-        maxDelaySeconds: 21_600,
-      },
-      lambdaFaults,
-    ],
-  },
-  complete: {
-    does: 'records the completion on the secret and reports it',
-    timeoutSeconds: 60,
-    retry: [lambdaFaults],
-  },
-  'roll-back': {
-    does: 'makes the previous version current again, where the class can restore its target',
-    timeoutSeconds: 60,
-    retry: [otherRotation, lambdaFaults],
-  },
-  'rolled-back': {
-    does: 'records that the previous version runs again, and reports what happened',
-    timeoutSeconds: 60,
-    retry: [lambdaFaults],
-  },
-  stall: {
-    does: 'reports what happened, what still works and how to go on; changes nothing',
-    timeoutSeconds: 60,
-    retry: [lambdaFaults],
-  },
-} as const satisfies Record<string, StageDescription>;
-
-export type StageId = keyof typeof stages;
+import { type Failing, type StageDescription, type StageId, stages } from './stages.ts';
 
 export interface Plan {
   /** What the plan is for, in one line. */
   readonly does: string;
   /** The way forward, in order. */
   readonly stages: readonly [StageId, ...StageId[]];
+  /** Where a stage leads that fails for good, where this plan needs another way than the stage says. */
+  readonly onFailure?: Readonly<Partial<Record<StageId, Failing>>>;
+  /** How this plan goes back. Default: `roll-back`. */
+  readonly wayBack?: WayBackId;
 }
 
 export const plans = {
@@ -262,6 +35,56 @@ export const plans = {
       'prove',
       'complete',
     ],
+  },
+  'overlap-and-reencrypt': {
+    does: 'as `overlap`; the stored data is moved to the new key, and the old one goes when a count says that nothing needs it',
+    stages: [
+      'settle',
+      'redeploy',
+      'promote',
+      'redeploy',
+      'reencrypt',
+      'verify',
+      'count-left',
+      'retire',
+      'redeploy',
+      'prove',
+      'complete',
+    ],
+    wayBack: 'reencrypt-back',
+  },
+  rewrap: {
+    does: 'the wrapped keys are wrapped anew while the consumers hold them unwrapped; then the new root key is used',
+    stages: [
+      'settle',
+      'reencrypt',
+      'promote',
+      'redeploy',
+      'verify',
+      'count-left',
+      'retire',
+      'prove',
+      'complete',
+    ],
+    onFailure: { reencrypt: 'roll-back' },
+    wayBack: 'rewrap-back',
+  },
+  'quiesce-and-sweep': {
+    does: 'for platforms that hold one key: stop the consumers, move the data to the new key, start them with it',
+    stages: [
+      'settle',
+      'quiesce',
+      'reencrypt',
+      'promote',
+      'redeploy',
+      'verify',
+      'count-left',
+      'retire',
+      'prove',
+      'complete',
+    ],
+    onFailure: { quiesce: 'roll-back', reencrypt: 'roll-back' },
+    wayBack: 'sweep-back',
   },
   'redeploy-instances': {
     does: 'the new key is current; restart the platform, then redeploy every instance that holds a token of the old key',
@@ -288,6 +111,9 @@ export interface WayOut {
   readonly cause: string;
 }
 
+/** The error of an execution that went back: whichever way. */
+export const rolledBackError = 'RolloutRolledBack';
+
 export const waysOut = {
   stall: {
     stages: ['stall'],
@@ -297,10 +123,29 @@ export const waysOut = {
   },
   'roll-back': {
     stages: ['roll-back', 'redeploy', 'rolled-back'],
-    error: 'RolloutRolledBack',
+    error: rolledBackError,
     cause: 'The consumers did not become healthy with the new value and run with the previous one again.',
   },
-} as const satisfies Record<NonNullable<StageDescription['onFailure']>, WayOut>;
+  'reencrypt-back': {
+    stages: ['roll-back', 'redeploy', 'reencrypt', 'count-left', 'withdraw', 'redeploy', 'rolled-back'],
+    error: rolledBackError,
+    cause:
+      'The old key is in use again, the data is under it again, and the new key is gone: nothing needed it any more.',
+  },
+  'rewrap-back': {
+    stages: ['roll-back', 'reencrypt', 'redeploy', 'count-left', 'withdraw', 'rolled-back'],
+    error: rolledBackError,
+    cause: 'The old root key is in use again, and every wrapped key is wrapped with it again.',
+  },
+  'sweep-back': {
+    stages: ['quiesce', 'roll-back', 'reencrypt', 'redeploy', 'count-left', 'withdraw', 'rolled-back'],
+    error: rolledBackError,
+    cause: 'The data is under the old key again, and the consumers were started with it.',
+  },
+} as const satisfies Record<'stall' | WayBackId, WayOut>;
+
+/** How a plan goes back. */
+type WayBackId = 'roll-back' | 'reencrypt-back' | 'rewrap-back' | 'sweep-back';
 
 export type WayOutId = keyof typeof waysOut;
 
@@ -310,10 +155,28 @@ export type WayOutId = keyof typeof waysOut;
  */
 export const supersededError = 'Superseded' satisfies ErrorCode;
 
+/** The error with which a rollout's first stage obeys an operator who asked it to go back. */
+export const rollBackAskedError = 'RollBackAsked' satisfies ErrorCode;
+
+/** Where a stage of a plan leads that fails for good. */
+export function wayOutOf(plan: Plan, stage: StageId): WayOutId {
+  const described: StageDescription = stages[stage];
+  const failing = plan.onFailure?.[stage] ?? described.onFailure ?? 'stall';
+  return failing === 'stall' ? 'stall' : wayBackOf(plan);
+}
+
+/** How a plan goes back. */
+export function wayBackOf({ wayBack = 'roll-back' }: Plan): WayOutId {
+  return wayBack;
+}
+
+/** Whether an operator may ask a rollout of this plan to go back, instead of moving a label. */
+export function goesBackByItself({ wayBack }: Plan): boolean {
+  return wayBack !== undefined;
+}
+
 /** Every stage that an execution of a plan may run: its own, and those of the ways out. */
-export function stagesOfPlan({ stages: forward }: Plan): readonly StageId[] {
-  const described: Readonly<Record<StageId, StageDescription>> = stages;
-  const ways = new Set(forward.map((stage) => described[stage].onFailure ?? 'stall'));
-  ways.add('stall');
-  return [...new Set([...forward, ...[...ways].flatMap((way) => waysOut[way].stages)])];
+export function stagesOfPlan(plan: Plan): readonly StageId[] {
+  const ways = new Set<WayOutId>(['stall', ...plan.stages.map((stage) => wayOutOf(plan, stage))]);
+  return [...new Set([...plan.stages, ...[...ways].flatMap((way) => waysOut[way].stages)])];
 }

@@ -2,6 +2,7 @@
  * Re-encryption of stored data: what a file in `lambdas/hooks/reencrypt` declares and what its runs report.
  * Every hook moves data to the ring's `write` key; forward and back are the same work under another ring.
  */
+import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { KeyRing } from './ciphers.ts';
 import { brokenRules } from './deployment.ts';
@@ -32,6 +33,23 @@ export const SetAside = z.strictObject({
 });
 export type SetAside = z.infer<typeof SetAside>;
 
+/**
+ * A short name of a datum, for what has little room: the first 10 hexadecimal digits of a SHA-256 over its target
+ * and its row.
+ */
+export function rowId(target: string, row: string): string {
+  return createHash('sha256').update(`${target}\0${row}`).digest('hex').slice(0, 10);
+}
+
+/** Tags that hold acknowledged rows begin with this; a number follows, since a tag's value ends at 256 characters. */
+export const acknowledgedTag = 'keyturn:acknowledged-';
+
+/** The rows that a person has acknowledged as lost, by `rowId`. */
+export function acknowledgedRows(tags: ReadonlyMap<string, string>): ReadonlySet<string> {
+  const values = [...tags].flatMap(([name, value]) => (name.startsWith(acknowledgedTag) ? [value] : []));
+  return new Set(values.flatMap((value) => value.split(' ').filter((id) => id !== '')));
+}
+
 /** Most set-aside data that a report lists; the counts tell the rest. A state's payload is 256 KiB at most. */
 export const mostSetAside = 100;
 
@@ -42,6 +60,8 @@ export const SliceReport = z.strictObject({
   cursor: z.nullable(z.string().check(z.maxLength(2048))),
   targets: z.array(TargetCount),
   setAside: z.array(SetAside),
+  /** What a person should know: estimates, and what could not be checked. Default: nothing. */
+  notes: z.optional(z.array(z.string().check(z.maxLength(400)))),
 });
 export type SliceReport = z.infer<typeof SliceReport>;
 
@@ -51,6 +71,8 @@ export interface Slice {
   readonly cursor: string | null;
   /** Tells what would be done, and changes nothing. */
   readonly dryRun: boolean;
+  /** ARN of the secret whose data is moved: for hooks that read its keys themselves. */
+  readonly secretId: string;
 }
 
 /** What every hook is given beside its own port. */

@@ -1,9 +1,25 @@
 import * as z from 'zod/mini';
 import { KeyturnError } from './errors.ts';
+import { SetAside, TargetCount } from './reencryption.ts';
 
 /** What Catch puts into the state of a rollout whose stage failed for good. */
 export const RolloutFailure = z.object({ Error: z.string(), Cause: z.optional(z.string()) });
 export type RolloutFailure = z.infer<typeof RolloutFailure>;
+
+/** How far the stored data is: counts, names and positions, never a value. */
+export const ReencryptionState = z.strictObject({
+  /** False: the stage runs again, on this state. */
+  finished: z.boolean(),
+  /** Index of the hook that works now. */
+  hook: z.int().check(z.minimum(0)),
+  /** Where that hook goes on; null: from its beginning. */
+  cursor: z.nullable(z.string()),
+  /** Slices so far. */
+  slices: z.int(),
+  targets: z.array(TargetCount),
+  setAside: z.array(SetAside),
+});
+export type ReencryptionState = z.infer<typeof ReencryptionState>;
 
 /** An id as it may stand in a state, a sentence and a path: no slash, no dot first, nothing to escape. */
 export const InstanceId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/));
@@ -57,6 +73,10 @@ export const RolloutState = z.strictObject({
   oldValueRefused: z.optional(z.nullable(z.boolean())),
   /** The version that was given up, once the rollout has been rolled back. */
   rolledBackFrom: z.optional(z.string()),
+  /** How far the stored data is moved; left out where the plan moves none. */
+  reencryption: z.optional(ReencryptionState),
+  /** True: an operator asked this rollout to go back, by its plan's own way. Default: it goes forward. */
+  goBack: z.optional(z.boolean()),
   /** Why the rollout left its way. */
   failure: z.optional(RolloutFailure),
 });

@@ -1,6 +1,7 @@
 import type * as z from 'zod/mini';
+import type { KeyRing } from './ciphers.ts';
 import { brokenRules } from './deployment.ts';
-import type { SecretDocument, Variables } from './document.ts';
+import type { Phase, SecretDocument, Variables } from './document.ts';
 import { KeyturnError } from './errors.ts';
 import type { PlanId } from './plan.ts';
 import type { Random } from './ports.ts';
@@ -35,6 +36,21 @@ export interface Phases<Options> {
   retire(options: Options, document: SecretDocument): Variables;
   /** Seconds from the moment that every consumer uses the new value until nothing of the old is alive. */
   holdSeconds(options: Options): number;
+  /** The phase that create makes. Default: `introduced`. */
+  first?(options: Options): Extract<Phase, 'introduced' | 'promoted'>;
+  /** For keys that stored data is encrypted with. */
+  readonly data?: DataKeys<Options>;
+}
+
+/** What the rollout of a data key asks its class, beside the phases. */
+export interface DataKeys<Options> {
+  /**
+   * The key that the stored data is to be under, and every other key of the document that it may be under.
+   * @param back whether the rollout goes back: the data then returns to the key that the consumers use.
+   */
+  ring(options: Options, document: SecretDocument, back: boolean): KeyRing;
+  /** The document without the new key, which nothing needs any more: the key in use stays in use. */
+  withdraw(options: Options, document: SecretDocument): Variables;
 }
 
 /** The phases with the options bound. */
@@ -42,7 +58,20 @@ export interface BoundPhases {
   promote(document: SecretDocument): Variables;
   retire(document: SecretDocument): Variables;
   holdSeconds(): number;
+  first(): Extract<Phase, 'introduced' | 'promoted'>;
+  /** Null: no stored data is encrypted with this secret. */
+  readonly data: {
+    ring(document: SecretDocument, back: boolean): KeyRing;
+    withdraw(document: SecretDocument): Variables;
+  } | null;
 }
+
+/** What a class of data keys asks of a deployment. */
+export type Reencryption =
+  /** The deployment must say how the stored data is moved. */
+  | 'required'
+  /** Where the deployment does not say it, the secret is handled as one of class `guarded`. */
+  | 'or-guarded';
 
 /** When a class rotates. */
 export type Admission =
@@ -70,6 +99,8 @@ export interface SecretClass<Options = unknown> {
   readonly supplied: boolean;
   /** True when moving AWSCURRENT back restores the previous value: no target outside has to be told. */
   readonly restorable: boolean;
+  /** Only for data keys: whether the deployment must say how the stored data is moved. */
+  readonly reencryption?: Reencryption;
   /** IAM actions on its own secrets beyond describe, read, write and move. */
   readonly actions: readonly SecretAction[];
   readonly options: z.ZodMiniType<Options>;
@@ -94,6 +125,11 @@ export interface SecretClass<Options = unknown> {
    * because Secrets Manager runs it alone when a schedule is saved.
    */
   test(context: TestContext<Options>): Promise<void>;
+  /**
+   * Part of testSecret, for classes whose values go on serving what the current value made: proves that the
+   * pending document can still read it. Left out: nothing is read, and the current value is not fetched.
+   */
+  keeps?(context: TestContext<Options> & { readonly current: SecretDocument }): Promise<void>;
   /** Left out: the new value replaces the old one at once. */
   readonly phases?: Phases<Options>;
 }
@@ -113,6 +149,7 @@ export interface BoundClass {
     | ((context: { document: SecretDocument; current: SecretDocument | null }) => Promise<void>)
     | null;
   test(document: SecretDocument): Promise<void>;
+  readonly keeps: ((context: { document: SecretDocument; current: SecretDocument }) => Promise<void>) | null;
   readonly phases: BoundPhases | null;
 }
 
@@ -125,6 +162,8 @@ export interface ClassDefinition {
   readonly cutover: boolean;
   readonly supplied: boolean;
   readonly restorable: boolean;
+  /** Null: no stored data is encrypted with secrets of this class. */
+  readonly reencryption: Reencryption | null;
   readonly actions: readonly SecretAction[];
   /** The options after defaults, or the sentences of the rules that they break. */
   parse(
@@ -155,7 +194,7 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
       throw new KeyturnError({ code: 'DeploymentInvalid', message: `options: ${result.broken.join(' ')}` });
     }
     const { options } = result;
-    const { set, phases } = declared;
+    const { set, keeps, phases } = declared;
     return {
       id,
       supplied,
@@ -165,16 +204,28 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
       create: (context) => declared.create({ ...context, options }),
       set: set === null ? null : (context) => set({ ...context, options }),
       test: (document) => declared.test({ options, document }),
-      phases:
-        phases === undefined
-          ? null
-          : {
-              promote: (document) => phases.promote(options, document),
-              retire: (document) => phases.retire(options, document),
-              holdSeconds: () => phases.holdSeconds(options),
-            },
+      keeps: keeps === undefined ? null : (context) => keeps({ ...context, options }),
+      phases: phases === undefined ? null : boundPhases(phases, options),
     };
   }
 
-  return { id, steps, plan, admission, cutover, supplied, restorable, actions, parse, bind };
+  const { reencryption = null } = declared;
+  return { id, steps, plan, admission, cutover, supplied, restorable, reencryption, actions, parse, bind };
+}
+
+function boundPhases<Options>(phases: Phases<Options>, options: Options): BoundPhases {
+  const { data } = phases;
+  return {
+    promote: (document) => phases.promote(options, document),
+    retire: (document) => phases.retire(options, document),
+    holdSeconds: () => phases.holdSeconds(options),
+    first: () => phases.first?.(options) ?? 'introduced',
+    data:
+      data === undefined
+        ? null
+        : {
+            ring: (document, back) => data.ring(options, document, back),
+            withdraw: (document) => data.withdraw(options, document),
+          },
+  };
 }

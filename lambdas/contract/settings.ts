@@ -32,6 +32,8 @@ export const SecretSettings = z.strictObject({
   consumers: z.array(z.looseObject({ name: z.string(), kind: z.string() })),
   /** The platform's deployed instances that hold tokens of this secret. Left out: the plan asks for none. */
   instances: z.optional(z.looseObject({ kind: z.string() })),
+  /** How the stored data is moved to another key, in order. Left out: none is encrypted with this secret. */
+  reencrypt: z.optional(z.array(z.looseObject({ kind: z.string() }))),
   /** Null: nothing can probe this secret. */
   probe: z.nullable(z.looseObject({ kind: z.string() })),
   /** Days after which a person is reminded to supply a new value. Default: no reminder. */

@@ -1,9 +1,11 @@
 import type { ConnectedFleetKind, ConnectedKind } from './hooks.ts';
-import type { StageId } from './plan.ts';
 import type { Clock, Events, Http, Log, Metrics, Secrets } from './ports.ts';
+import type { ConnectedReencryptKind } from './reencryption.ts';
 import type { InstanceResult, RolloutState } from './rollout-state.ts';
 import type { SecretAction } from './secret-class.ts';
+import type { Sensitive } from './sensitive.ts';
 import type { Settings } from './settings.ts';
+import type { StageId } from './stages.ts';
 
 /** What a stage may touch. */
 export interface StagePorts {
@@ -13,6 +15,13 @@ export interface StagePorts {
   readonly consumers: ReadonlyMap<string, ConnectedKind>;
   /** The kinds of instance lists in use, by kind; empty in the functions of stages that need none. */
   readonly fleets: ReadonlyMap<string, ConnectedFleetKind>;
+  /** The kinds of re-encryption in use, by kind; empty in the functions of stages that move and count no data. */
+  readonly reencryption: ReadonlyMap<string, ConnectedReencryptKind>;
+  /**
+   * A member of the current value of another secret: what a hook logs in with. Read at use, never kept.
+   * @throws KeyturnError AwsNotFound, or DocumentInvalid where the secret has no such member.
+   */
+  credential(secretArn: string, member: string): Promise<Sensitive>;
   readonly http: Http;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -39,6 +48,8 @@ export interface StageDefinition {
   readonly putsEvents: boolean;
   /** Whether it restarts consumers, and so needs their statements. */
   readonly redeploys: boolean;
+  /** Whether it moves or counts stored data, and so needs the statements of the re-encryption hooks. Default: no. */
+  readonly reencrypts?: boolean;
   /** Whether it works with the platform's instances, and so needs the statements of their list. Default: no. */
   readonly usesFleet?: boolean;
   /**

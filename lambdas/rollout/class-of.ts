@@ -14,6 +14,16 @@ export function classOfSecret(secret: SecretSettings): BoundClass {
   });
 }
 
+/** @throws KeyturnError SettingsInvalid when no stored data is under the class's keys: its plan must move none. */
+export function dataKeysOf(secret: SecretSettings): NonNullable<BoundPhases['data']> {
+  const { data } = phasesOf(secret);
+  if (data !== null) return data;
+  throw new KeyturnError({
+    code: 'SettingsInvalid',
+    message: `The class ${secret.class} of ${secret.key} has no data keys; its plan must not move data.`,
+  });
+}
+
 /** @throws KeyturnError SettingsInvalid when the class has no phases: its plan must not have this stage. */
 export function phasesOf(secret: SecretSettings): BoundPhases {
   const { phases } = classOfSecret(secret);

@@ -1,21 +1,27 @@
-import { type Memory, parseDocument, type SecretDocument, type Variables } from '../contract/document.ts';
+import {
+  type Memory,
+  type Phase,
+  parseDocument,
+  type SecretDocument,
+  type Variables,
+} from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { beforeLabel, phaseLabel } from '../contract/marks.ts';
-import type { StageId } from '../contract/plan.ts';
 import type { SecretDescription } from '../contract/ports.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { BoundPhases } from '../contract/secret-class.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
+import type { StageId } from '../contract/stages.ts';
 import { derivedToken } from '../contract/tokens.ts';
 import { phasesOf } from './class-of.ts';
 import { secretOf } from './secret-of.ts';
 import { demandCurrent, demandNoRotation } from './still-current.ts';
 
-const order = ['introduced', 'promoted', 'retired'] as const;
-type Phase = (typeof order)[number];
+/** The way forward. A withdrawn version follows an introduced one, and nothing follows it. */
+const order: readonly Phase[] = ['introduced', 'promoted', 'retired'];
 
 /** What publishing a phase needs beyond reading: its stages declare these. */
-const publishingActions = [
+export const publishingActions = [
   'secretsmanager:DescribeSecret',
   'secretsmanager:GetSecretValue',
   'secretsmanager:PutSecretValue',
@@ -51,7 +57,7 @@ export function publishingStage(
  *
  * @param change the members of the document that change; a pure function of it.
  */
-async function publishPhase(
+export async function publishPhase(
   phase: Phase,
   state: RolloutState,
   change: (document: SecretDocument) => Variables,
@@ -64,7 +70,7 @@ async function publishPhase(
   const token = derivedToken(root.memory.root ?? state.versionId, phase);
   const published = description.labels.get(token)?.includes('AWSCURRENT') ?? false;
   if (!published) {
-    if (order.indexOf(root.memory.phase ?? 'introduced') >= order.indexOf(phase)) return state;
+    if (!follows(phase, root.memory.phase ?? 'introduced')) return state;
     demandCurrent(labels, state);
     demandNoRotation(description);
     const next = root.document.with(change(root.document), { ...root.memory, phase });
@@ -78,6 +84,12 @@ async function publishPhase(
     lastProvenVersionId: state.versionId,
     publishedAt: clock.now().toISOString(),
   };
+}
+
+/** Whether a phase is still to come after the one that is current. */
+function follows(phase: Phase, current: Phase): boolean {
+  if (current === 'withdrawn') return false;
+  return phase === 'withdrawn' ? current === 'introduced' : order.indexOf(current) < order.indexOf(phase);
 }
 
 type Secrets = StageContext['ports']['secrets'];

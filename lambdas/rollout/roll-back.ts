@@ -24,6 +24,8 @@ export const stage: StageDefinition = {
     const { secrets, clock } = context.ports;
     const secret = secretOf(context, state);
     const { versionId } = state;
+    // A way back that moves data is resumed from its beginning: what went back already stays.
+    if (state.rolledBackFrom !== undefined && state.goBack === true) return state;
     if (state.rolledBackFrom !== undefined) {
       throw new KeyturnError({
         code: 'NotRestorable',
@@ -49,8 +51,10 @@ export const stage: StageDefinition = {
       await moveBack(state, target, context);
     }
     if (labels.includes('AWSPENDING')) await secrets.removePending(state.secretId, versionId);
+    // What was moved forward says nothing of what has to be moved back.
+    const { reencryption: _forward, ...kept } = state;
     return {
-      ...state,
+      ...kept,
       versionId: target,
       previousVersionId: versionId,
       rolledBackFrom: versionId,

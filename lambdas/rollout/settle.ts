@@ -20,6 +20,12 @@ export const stage: StageDefinition = {
 
   async run(input, { ports }) {
     const state = parseRolloutState(input);
+    if (state.goBack === true) {
+      throw new KeyturnError({
+        code: 'RollBackAsked',
+        message: `An operator asked the rollout of version ${state.versionId} to go back.`,
+      });
+    }
     const description = await ports.secrets.describe(state.secretId);
     const labels = description.labels.get(state.versionId) ?? [];
     demandCurrent(labels, state);

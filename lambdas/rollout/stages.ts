@@ -1,13 +1,17 @@
 /** The stages of rollouts: a stage is its file, its line here and its row in the contract's table. */
-import type { StageId } from '../contract/plan.ts';
+
 import type { StageDefinition } from '../contract/stage.ts';
+import type { StageId } from '../contract/stages.ts';
 import { stage as complete } from './complete.ts';
 import { stage as countInstances } from './count-instances.ts';
+import { stage as countLeft } from './count-left.ts';
 import { stage as hold } from './hold.ts';
 import { stage as listInstances } from './list-instances.ts';
 import { stage as promote } from './promote.ts';
 import { stage as prove } from './prove.ts';
+import { stage as quiesce } from './quiesce.ts';
 import { stage as redeploy } from './redeploy.ts';
+import { stage as reencrypt } from './reencrypt.ts';
 import { stage as renewInstances } from './renew-instances.ts';
 import { stage as retire } from './retire.ts';
 import { stage as rollBack } from './roll-back.ts';
@@ -15,13 +19,17 @@ import { stage as rolledBack } from './rolled-back.ts';
 import { stage as settle } from './settle.ts';
 import { stage as stall } from './stall.ts';
 import { stage as verify } from './verify.ts';
+import { stage as withdraw } from './withdraw.ts';
 
 export const stageDefinitions: Readonly<Record<StageId, StageDefinition>> = {
   settle,
   redeploy,
   promote,
   hold,
+  quiesce,
+  reencrypt,
   verify,
+  'count-left': countLeft,
   retire,
   'list-instances': listInstances,
   'renew-instances': renewInstances,
@@ -29,6 +37,7 @@ export const stageDefinitions: Readonly<Record<StageId, StageDefinition>> = {
   prove,
   complete,
   'roll-back': rollBack,
+  withdraw,
   'rolled-back': rolledBack,
   stall,
 };

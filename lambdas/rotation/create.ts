@@ -78,7 +78,7 @@ async function make(
     schema: 1,
     class: secretClass.id,
     base: currentId,
-    ...(secretClass.phases === null ? {} : { phase: 'introduced', root: context.event.token }),
+    ...(secretClass.phases === null ? {} : { phase: secretClass.phases.first(), root: context.event.token }),
     ...(unproven.length === 0 ? {} : { unproven }),
     ...(fresh === null ? {} : { supplied: fresh }),
     ...(consent === undefined ? {} : { consent }),

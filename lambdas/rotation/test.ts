@@ -1,4 +1,4 @@
-import type { SecretDocument } from '../contract/document.ts';
+import { parseDocument, type SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf } from './guards.ts';
@@ -9,15 +9,28 @@ import { readPending } from './pending-version.ts';
  *
  * Secrets Manager also runs it alone when a schedule is saved, on a pending version that is a copy of the
  * current value (API reference, RotateSecret, RotateImmediately), or empty where there is no current value;
- * so nothing here compares the pending value with the current one.
+ * so nothing here asks that the pending value differs from the current one.
  */
 export async function test(context: StepContext): Promise<StepOutcome> {
   const { event, tested } = context;
   const document = await pendingDocument(context);
   if (document === null) return { did: 'nothing: the secret has no value yet, so there is none to test' };
   await context.class.test(document);
+  await keepsWhatCurrentMade(document, context);
   tested.remember(event.secretId, event.token, document);
   return { did: 'tested the pending value' };
+}
+
+/** Against the version that create made it from: finish refuses where another one is current by now. */
+async function keepsWhatCurrentMade(
+  document: SecretDocument,
+  { event, ports, class: secretClass, secret }: StepContext,
+): Promise<void> {
+  const base = document.memory?.base ?? null;
+  if (secretClass.keeps === null || base === null) return;
+  const version = await ports.secrets.read(event.secretId, base);
+  const current = parseDocument(version.value, `The current value of the secret ${secret.id}`);
+  await secretClass.keeps({ document, current });
 }
 
 /** Null: the preflight of a secret without any value. In a rotation, finish would refuse such a version. */

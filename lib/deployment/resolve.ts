@@ -17,6 +17,7 @@ import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
+import { classInUse, type ResolvedReencryption, resolveReencryptions } from './reencryption.ts';
 
 export interface ResolvedSecret {
   readonly key: string;
@@ -27,6 +28,8 @@ export interface ResolvedSecret {
   readonly window: Window | null;
   /** What working with its instances takes; null where its plan has none. */
   readonly fleet: (FleetNeeds & { readonly kind: string }) | null;
+  /** How its stored data is moved; empty where none is encrypted with it. */
+  readonly reencryptions: readonly ResolvedReencryption[];
   /** What its functions are told. */
   readonly settings: SecretSettings;
 }
@@ -57,6 +60,7 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
     name,
     consumer,
     statements: boundConsumer(name, consumer),
+    quiesces: redeployKinds.get(consumer.kind)?.quiesces(consumer) ?? null,
   }));
   const keys = Object.keys(deployment.secrets);
   if (keys.length === 0) throw invalid('secrets must name at least one secret; it is empty.');
@@ -66,16 +70,34 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
   const doubled = duplicate(secrets.map((secret) => secret.settings.id));
   if (doubled !== undefined)
     throw invalid(`secrets must each have their own source; ${doubled} is named twice.`);
+  const stopped = new Set(
+    secrets.filter(isQuiesced).flatMap(({ settings }) => settings.consumers.map(({ name }) => name)),
+  );
+  const unstoppable = consumers.find(({ name, quiesces }) => stopped.has(name) && quiesces === null);
+  if (unstoppable !== undefined) {
+    throw invalid(
+      `consumers.${unstoppable.name} must be of a kind that can be stopped, since a secret of it stops its consumers while data is moved; ${unstoppable.consumer.kind} cannot.`,
+    );
+  }
   return {
     name: deployment.name,
     platform: deployment.platform,
     title: catalog.title,
     secrets,
-    consumers: consumers.map(({ name, consumer, statements }) => ({ name, kind: consumer.kind, statements })),
+    consumers: consumers.map(({ name, consumer, statements, quiesces }) => ({
+      name,
+      kind: consumer.kind,
+      statements: stopped.has(name) ? [...statements, ...(quiesces ?? [])] : statements,
+    })),
     emails: deployment.notifications?.email ?? [],
     logRetentionDays: deployment.logRetentionDays,
     reconcileEveryMinutes: deployment.reconcileEveryMinutes,
   };
+}
+
+function isQuiesced({ plan: planId }: ResolvedSecret): boolean {
+  const plan: Plan = plans[planId];
+  return plan.stages.includes('quiesce');
 }
 
 function resolveSecret(
@@ -93,11 +115,16 @@ function resolveSecret(
       `${field} must be a secret of the platform ${deployment.platform} (${Object.keys(catalog.secrets).join(', ')}), or have the field class.`,
     );
   }
-  const secretClass = classOf(classId);
-  if (secretClass === undefined) {
+  const declared = classOf(classId);
+  if (declared === undefined) {
     throw invalid(`${field}.class must be one of ${classIds.join(', ')}; received "${classId}".`);
   }
-  const options = { ...(classId === known?.class ? known.options : {}), ...secret.options };
+  const { class: secretClass, options } = classInUse(
+    field,
+    { class: declared, options: { ...(classId === known?.class ? known.options : {}), ...secret.options } },
+    secret,
+    invalid,
+  );
   const parsed = secretClass.parse(options);
   if (!parsed.ok) throw invalid(`${field}: ${parsed.broken[0] ?? 'its options break a rule.'}`);
   refuseForbidden(`${field}.options`, secretClass.bind(options).variables(), catalog);
@@ -108,6 +135,8 @@ function resolveSecret(
     );
   }
   const instances = resolveInstances(field, secret, secretClass, deployment);
+  const ids = new Map(Object.entries(deployment.secrets).map(([name, { source }]) => [name, idOf(source)]));
+  const reencryptions = resolveReencryptions(field, secret, ids, invalid);
   return {
     key,
     class: secretClass,
@@ -115,10 +144,11 @@ function resolveSecret(
     source: secret.source,
     window,
     fleet: instances?.fleet ?? null,
+    reencryptions,
     settings: {
       key,
       id: idOf(secret.source),
-      class: classId,
+      class: secretClass.id,
       options: parsed.options,
       plan: secretClass.plan,
       restorable: secretClass.restorable,
@@ -132,6 +162,7 @@ function resolveSecret(
         return { ...consumer, name };
       }),
       ...(instances === null ? {} : { instances: instances.members }),
+      ...(reencryptions.length === 0 ? {} : { reencrypt: reencryptions.map(({ members }) => members) }),
       probe: resolveProbe(field, secret.probe === undefined ? known?.probe : secret.probe, deployment),
       ...holdOf(secretClass, parsed.options),
       ...(secret.remindAfterDays === undefined ? {} : { remindAfterDays: secret.remindAfterDays }),

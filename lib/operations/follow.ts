@@ -1,6 +1,6 @@
 /** Follows a rotation or a rollout to its end, telling of every change on the way. */
 import type { EnteredState, OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
-import { waysOut } from '../../lambdas/contract/plan.ts';
+import { rolledBackError } from '../../lambdas/contract/plan.ts';
 import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { reasonOf } from '../../lambdas/rollout/failure-reason.ts';
 import { nameOf } from '../names.ts';
@@ -137,7 +137,7 @@ function endOf(walked: Walked, key: string): Followed {
       : ended('completed', passed, proof(stateOf(walked)), null);
   }
   const sentence = reasonOf(stateOf(walked));
-  return execution.error === waysOut['roll-back'].error
+  return execution.error === rolledBackError
     ? ended(
         'rolled-back',
         passed,

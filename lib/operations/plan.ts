@@ -1,7 +1,8 @@
 /** What a rotation would do, from the same tables that draw the state machine. Pure: it asks nobody. */
-import { type Plan, plans, type StageDescription, stages, waysOut } from '../../lambdas/contract/plan.ts';
+import { type Plan, plans, type WayOutId, wayOutOf, waysOut } from '../../lambdas/contract/plan.ts';
 import { type Step, steps } from '../../lambdas/contract/rotation-event.ts';
 import type { SecretSettings } from '../../lambdas/contract/settings.ts';
+import { type StageDescription, stages } from '../../lambdas/contract/stages.ts';
 import { consentNeed } from './consents.ts';
 import { span } from './spans.ts';
 import type { Subject } from './subject.ts';
@@ -63,7 +64,7 @@ export function forecast(subject: Subject, now: Date): Forecast {
         does: described.does,
         waitSeconds: described.waitSeconds ?? 0,
         touches: touchedBy(stage, settings, bound.phases?.holdSeconds() ?? 0),
-        onFailure: wayOut(described.onFailure ?? 'stall', secretClass.restorable),
+        onFailure: wayOut(wayOutOf(plan, stage), secretClass.restorable),
       };
     }),
     breaks: bound.breaks(),
@@ -72,7 +73,7 @@ export function forecast(subject: Subject, now: Date): Forecast {
   };
 }
 
-function wayOut(way: keyof typeof waysOut, restorable: boolean): string {
+function wayOut(way: WayOutId, restorable: boolean): string {
   if (way === 'stall') return 'stops; both values stay readable';
   return restorable
     ? `goes back: ${waysOut[way].stages.join(', ')}`

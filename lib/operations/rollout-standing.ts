@@ -7,7 +7,7 @@ import type {
   OperatorRollouts,
   SecretOverview,
 } from '../../lambdas/contract/operator-ports.ts';
-import { waysOut } from '../../lambdas/contract/plan.ts';
+import { rolledBackError } from '../../lambdas/contract/plan.ts';
 import { parseRolloutState, type RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { derivedToken } from '../../lambdas/contract/tokens.ts';
 import { reasonOf } from '../../lambdas/rollout/failure-reason.ts';
@@ -223,7 +223,7 @@ function running(walked: Walked): RolloutStanding {
 /** How an execution ended, where it ended badly for the version that is current now; else null. */
 function endOf(walked: Walked): RolloutStanding | null {
   const { execution, states, number } = walked;
-  if (execution.status === 'SUCCEEDED' || execution.error === waysOut['roll-back'].error) return null;
+  if (execution.status === 'SUCCEEDED' || execution.error === rolledBackError) return null;
   const state = stateOf(walked);
   const stalled = states.findLastIndex(({ name }) => name === 'stall');
   const stopped = stalled < 0;

@@ -1,6 +1,6 @@
 /** Follows one rotation from its token to its end: the four steps, then the rollout. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { waysOut } from '../../lambdas/contract/plan.ts';
+import { rolledBackError } from '../../lambdas/contract/plan.ts';
 import type { AccountClient, ExecutionSummary } from './endpoint/account-client.ts';
 import type { HistoryEvent } from './endpoint/execution-history.ts';
 import type { RotationRun } from './endpoint/secrets-manager/index.ts';
@@ -135,7 +135,7 @@ function ended(run: RotationRun, execution: ExecutionSummary, history: readonly 
 
 function endOf({ status, error }: ExecutionSummary, superseded: boolean): End {
   if (status === 'SUCCEEDED') return superseded ? 'superseded' : 'completed';
-  return error === waysOut['roll-back'].error ? 'rolled-back' : 'stalled';
+  return error === rolledBackError ? 'rolled-back' : 'stalled';
 }
 
 /** The steps of the attempt that counted, and before it what earlier attempts took. */

@@ -92,6 +92,8 @@ async function sentBy(stage: StageDefinition, input: RolloutState) {
     events: { put: async (event) => void sent.push(event) },
     metrics: { put: (measurement) => void measured.push(measurement) },
     fleets: new Map(),
+    reencryption: new Map(),
+    credential: () => Promise.reject(new Error('not used')),
     consumers: new Map(),
     http: { send: refuse },
     clock: { now: () => new Date(0), sleep: async () => {} },

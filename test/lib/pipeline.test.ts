@@ -5,7 +5,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { describe, expect, it, vi } from 'vitest';
 import { classIds } from '../../lambdas/classes/registry.ts';
-import { stages } from '../../lambdas/contract/plan.ts';
+import { stages } from '../../lambdas/contract/stages.ts';
 import { KeyturnPipeline, RotatedSecret } from '../../lib/index.ts';
 import { example, newApp, resolved, templatesOf } from './synth.ts';
 import { Synthesised } from './template.ts';

@@ -30,6 +30,8 @@ export class Application {
   readonly #load: () => Pick<Task, 'value' | 'document'>;
   readonly #judge: Judge;
   readonly #canUse: (value: string) => boolean;
+  #desired = 2;
+  #parked: number | null = null;
 
   /** @param canUse values with which a task becomes healthy. */
   constructor(
@@ -57,7 +59,9 @@ export class Application {
 
   readonly ecs: Ecs = {
     state: async () => ({
-      desired: 2,
+      arn: 'arn:aws:ecs:eu-central-1:111122223333:service/shop/web',
+      parked: this.#parked,
+      desired: this.#desired,
       primary: {
         createdAt: new Date(this.#deployedAt),
         running: this.#pending === 0 ? 2 : 0,
@@ -69,6 +73,15 @@ export class Application {
       this.#tasks.map(
         (task): EcsTask => ({ createdAt: new Date(task.createdAt), running: true, healthy: true }),
       ),
+    stopping: async () => 0,
+    park: async (_arn, desired) => {
+      this.#parked = desired;
+    },
+    scale: async (cluster, service, desired, fresh) => {
+      this.#desired = desired;
+      if (desired === 0) this.#tasks = [];
+      if (fresh) await this.ecs.forceDeployment(cluster, service);
+    },
     forceDeployment: async () => {
       this.#deployedAt = this.#clock.now();
       const started = this.#started();

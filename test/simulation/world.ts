@@ -11,15 +11,11 @@ import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
 import { consentTag, suppliedLabel } from '../../lambdas/contract/marks.ts';
 import type { Measurement } from '../../lambdas/contract/metrics.ts';
 import {
-  type Each,
   type PlanId,
   plans,
-  type StageDescription,
-  type StageId,
-  type StageRetry,
-  stages,
   supersededError,
   type WayOutId,
+  wayOutOf,
   waysOut,
 } from '../../lambdas/contract/plan.ts';
 import type { Clock, Events, Log, Metrics } from '../../lambdas/contract/ports.ts';
@@ -27,6 +23,13 @@ import { itemMembers, type RolloutState } from '../../lambdas/contract/rollout-s
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import type { Settings } from '../../lambdas/contract/settings.ts';
+import {
+  type Each,
+  type StageDescription,
+  type StageId,
+  type StageRetry,
+  stages,
+} from '../../lambdas/contract/stages.ts';
 import { hook as fleetHook, type InstancesApi } from '../../lambdas/hooks/instances/http.ts';
 import { hook as ecsHook } from '../../lambdas/hooks/redeploy/ecs.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
@@ -430,7 +433,7 @@ export class World {
     const end = await this.#walk(plans[planId].stages, first, rollout);
     if (end.is === 'through') rollout.end = 'completed';
     else if (end.is !== 'failed') rollout.end = end.is;
-    else await this.#leave((stages[end.stage] as StageDescription).onFailure ?? 'stall', end.state, rollout);
+    else await this.#leave(wayOutOf(plans[planId], end.stage), end.state, rollout);
   }
 
   async #leave(way: WayOutId, state: unknown, rollout: Rollout): Promise<void> {
@@ -521,6 +524,8 @@ export class World {
             events: this.#eventsPort(process),
             consumers: new Map([['ecs', ecsHook.connect(this.#ecsPort(process))]]),
             fleets: new Map([['http', fleetHook.connect(this.#fleetPort(process))]]),
+            reencryption: new Map(),
+            credential: () => Promise.reject(new Error('no hook of this world logs in')),
             http: {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
             },
@@ -564,6 +569,12 @@ export class World {
         this.gate.call('DescribeTasks', process, () => ecs.tasks(cluster, service)),
       forceDeployment: (cluster: string, service: string) =>
         this.gate.call('UpdateService', process, () => ecs.forceDeployment(cluster, service)),
+      stopping: (cluster: string, service: string) =>
+        this.gate.call('DescribeTasks', process, () => ecs.stopping(cluster, service)),
+      scale: (cluster: string, service: string, desired: number, fresh: boolean) =>
+        this.gate.call('UpdateService', process, () => ecs.scale(cluster, service, desired, fresh)),
+      park: (arn: string, desired: number | null) =>
+        this.gate.call('TagResource', process, () => ecs.park(arn, desired)),
     };
   }
 

@@ -3,10 +3,13 @@ import {
   DescribeTasksCommand,
   ECSClient,
   ListTasksCommand,
+  TagResourceCommand,
+  type Task,
+  UntagResourceCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { KeyturnError } from '../../contract/errors.ts';
-import { type Ecs, type EcsServiceState, type EcsTask, hook } from '../../hooks/redeploy/ecs.ts';
+import { type Ecs, type EcsServiceState, hook, parkedTag } from '../../hooks/redeploy/ecs.ts';
 import { call } from '../aws/errors.ts';
 
 /** DescribeTasks takes 100 tasks at most (ECS API reference). */
@@ -22,7 +25,7 @@ export function ecsApi(client: ECSClient): Ecs {
   return {
     async state(cluster, service) {
       const answer = await call('DescribeServices', () =>
-        client.send(new DescribeServicesCommand({ cluster, services: [service] })),
+        client.send(new DescribeServicesCommand({ cluster, services: [service], include: ['TAGS'] })),
       );
       const found = answer.services?.[0];
       const primary = found?.deployments?.find((deployment) => deployment.status === 'PRIMARY');
@@ -32,7 +35,10 @@ export function ecsApi(client: ECSClient): Ecs {
           message: `The ECS service ${service} must be active in the cluster ${cluster}; it is ${found?.status ?? 'not there'}.`,
         });
       }
+      const parked = found.tags?.find(({ key }) => key === parkedTag)?.value;
       return {
+        arn: found.serviceArn ?? '',
+        parked: parked === undefined ? null : Number(parked),
         desired: found.desiredCount ?? 0,
         primary: {
           createdAt: primary.createdAt ?? new Date(0),
@@ -44,24 +50,44 @@ export function ecsApi(client: ECSClient): Ecs {
     },
 
     async tasks(cluster, service) {
-      const arns = await taskArns(cluster, service);
-      const tasks: EcsTask[] = [];
-      for (let start = 0; start < arns.length; start += tasksPerCall) {
-        const answer = await call('DescribeTasks', () =>
-          client.send(new DescribeTasksCommand({ cluster, tasks: arns.slice(start, start + tasksPerCall) })),
+      const found = await described(cluster, await taskArns(cluster, service));
+      return found.map((task) => ({
+        createdAt: task.createdAt ?? new Date(0),
+        running: task.lastStatus === 'RUNNING',
+        healthy:
+          task.healthStatus === undefined || task.healthStatus === 'UNKNOWN'
+            ? null
+            : task.healthStatus === 'HEALTHY',
+      }));
+    },
+
+    async stopping(cluster, service) {
+      const found = await described(cluster, await taskArns(cluster, service, 'STOPPED'));
+      return found.filter((task) => task.lastStatus !== 'STOPPED').length;
+    },
+
+    async scale(cluster, service, desiredCount, fresh) {
+      await call('UpdateService', () =>
+        client.send(
+          new UpdateServiceCommand({
+            cluster,
+            service,
+            desiredCount,
+            ...(fresh ? { forceNewDeployment: true } : {}),
+          }),
+        ),
+      );
+    },
+
+    async park(resourceArn, desired) {
+      if (desired === null) {
+        await call('UntagResource', () =>
+          client.send(new UntagResourceCommand({ resourceArn, tagKeys: [parkedTag] })),
         );
-        for (const task of answer.tasks ?? []) {
-          tasks.push({
-            createdAt: task.createdAt ?? new Date(0),
-            running: task.lastStatus === 'RUNNING',
-            healthy:
-              task.healthStatus === undefined || task.healthStatus === 'UNKNOWN'
-                ? null
-                : task.healthStatus === 'HEALTHY',
-          });
-        }
+        return;
       }
-      return tasks;
+      const tags = [{ key: parkedTag, value: String(desired) }];
+      await call('TagResource', () => client.send(new TagResourceCommand({ resourceArn, tags })));
     },
 
     async forceDeployment(cluster, service) {
@@ -71,7 +97,22 @@ export function ecsApi(client: ECSClient): Ecs {
     },
   };
 
-  async function taskArns(cluster: string, service: string): Promise<string[]> {
+  async function described(cluster: string, arns: readonly string[]): Promise<Task[]> {
+    const tasks: Task[] = [];
+    for (let start = 0; start < arns.length; start += tasksPerCall) {
+      const answer = await call('DescribeTasks', () =>
+        client.send(new DescribeTasksCommand({ cluster, tasks: arns.slice(start, start + tasksPerCall) })),
+      );
+      tasks.push(...(answer.tasks ?? []));
+    }
+    return tasks;
+  }
+
+  async function taskArns(
+    cluster: string,
+    service: string,
+    desiredStatus: 'RUNNING' | 'STOPPED' = 'RUNNING',
+  ): Promise<string[]> {
     const arns: string[] = [];
     let nextToken: string | undefined;
     do {
@@ -81,6 +122,7 @@ export function ecsApi(client: ECSClient): Ecs {
           new ListTasksCommand({
             cluster,
             serviceName: service,
+            desiredStatus,
             ...(page === undefined ? {} : { nextToken: page }),
           }),
         ),

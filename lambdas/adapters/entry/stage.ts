@@ -4,8 +4,10 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { KeyturnError, publicError } from '../../contract/errors.ts';
 import type { ConnectedFleetKind, ConnectedKind } from '../../contract/hooks.ts';
 import type { Events, Secrets } from '../../contract/ports.ts';
+import type { ConnectedReencryptKind } from '../../contract/reencryption.ts';
 import { type Environment, parseEnvironment } from '../../contract/settings.ts';
-import type { StageDefinition } from '../../contract/stage.ts';
+import type { StageDefinition, StagePorts } from '../../contract/stage.ts';
+import { credentials } from '../aws/credentials.ts';
 import { eventBridge } from '../aws/events.ts';
 import { secretsManager } from '../aws/secrets.ts';
 import { http } from '../http.ts';
@@ -22,9 +24,14 @@ export interface Given {
   readonly consumers?: readonly (() => ConnectedKind)[];
   /** The kinds of instance lists in use. */
   readonly fleets?: readonly (() => ConnectedFleetKind)[];
+  /** The kinds of re-encryption in use. */
+  readonly reencryptions?: readonly (() => ConnectedReencryptKind)[];
+  /** What their hooks log in with. */
+  readonly credential?: () => StagePorts['credential'];
 }
 
 export const secrets = () => secretsManager(new SecretsManagerClient({}));
+export const credential = () => credentials(new SecretsManagerClient({}));
 export const events = ({ KEYTURN_BUS }: Environment) => eventBridge(new EventBridgeClient({}), KEYTURN_BUS);
 
 export function stageFunction(stage: StageDefinition, given: Given) {
@@ -32,11 +39,18 @@ export function stageFunction(stage: StageDefinition, given: Given) {
   const settings = readSettings();
   const consumers = (given.consumers ?? []).map((connected) => connected());
   const fleets = (given.fleets ?? []).map((connected) => connected());
-  const ports = {
+  const reencryptions = (given.reencryptions ?? []).map((connected) => connected());
+  const ports: StagePorts = {
     secrets: given.secrets?.() ?? notGiven(stage.id, 'secrets'),
     events: given.events?.(environment) ?? notGiven(stage.id, 'events'),
     consumers: new Map(consumers.map((kind) => [kind.kind, kind])),
     fleets: new Map(fleets.map((kind) => [kind.kind, kind])),
+    reencryption: new Map(reencryptions.map((kind) => [kind.kind, kind])),
+    credential:
+      given.credential?.() ??
+      (() => {
+        throw undeclared(stage.id, 'credential');
+      }),
     http,
     clock,
     metrics,
@@ -69,10 +83,14 @@ export function stageFunction(stage: StageDefinition, given: Given) {
 function notGiven<Port extends object>(stage: string, port: string): Port {
   return new Proxy<Port>(Object.create(null), {
     get() {
-      throw new KeyturnError({
-        code: 'Internal',
-        message: `The stage ${stage} uses ${port} without declaring it.`,
-      });
+      throw undeclared(stage, port);
     },
+  });
+}
+
+function undeclared(stage: string, port: string): KeyturnError {
+  return new KeyturnError({
+    code: 'Internal',
+    message: `The stage ${stage} uses ${port} without declaring it.`,
   });
 }

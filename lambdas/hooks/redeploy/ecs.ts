@@ -9,7 +9,10 @@ export interface EcsTask {
 }
 
 export interface EcsServiceState {
+  readonly arn: string;
   readonly desired: number;
+  /** How many tasks a quiesce found and is to be started again; null: nothing was stopped. */
+  readonly parked: number | null;
   /** Of the deployment that should win. */
   readonly primary: {
     readonly createdAt: Date;
@@ -24,7 +27,16 @@ export interface Ecs {
   state(cluster: string, service: string): Promise<EcsServiceState>;
   tasks(cluster: string, service: string): Promise<readonly EcsTask[]>;
   forceDeployment(cluster: string, service: string): Promise<void>;
+  /** Tasks that are to stop and still run. */
+  stopping(cluster: string, service: string): Promise<number>;
+  /** Wants another number of tasks; `fresh`: of a new deployment. */
+  scale(cluster: string, service: string, desired: number, fresh: boolean): Promise<void>;
+  /** Remembers on the service how many tasks are to be started again; null forgets it. */
+  park(serviceArn: string, desired: number | null): Promise<void>;
 }
+
+/** The tag of an ECS service that Keyturn stopped: how many tasks it had. */
+export const parkedTag = 'keyturn:parked';
 
 const Consumer = z.object({
   kind: z.literal('ecs'),
@@ -67,14 +79,45 @@ export const hook = defineRedeploy<Consumer, Ecs>({
 
   check: () => null,
 
+  quiesceStatements: ({ cluster, service }) => [
+    {
+      actions: ['ecs:TagResource', 'ecs:UntagResource'],
+      resources: [`${scope}:service/${cluster}/${service}`],
+    },
+  ],
+
+  /**
+   * The count is noted before anything stops: a process that dies in between leaves a note too many, never one too
+   * few. An autoscaling group with a minimum starts tasks again: its scaling must be suspended by its owner.
+   */
+  async quiesce({ cluster, service }, ecs) {
+    const { arn, desired } = await ecs.state(cluster, service);
+    if (desired > 0) {
+      await ecs.park(arn, desired);
+      await ecs.scale(cluster, service, 0, false);
+    }
+    const running = (await ecs.tasks(cluster, service)).length + (await ecs.stopping(cluster, service));
+    return running === 0
+      ? { idle: true }
+      : { idle: false, reason: `${running} tasks of ${service} still run` };
+  },
+
   async begin({ cluster, service }, { since }, ecs) {
-    const { primary } = await ecs.state(cluster, service);
+    const { arn, primary, parked, desired } = await ecs.state(cluster, service);
+    if (parked !== null) {
+      if (desired === 0) await ecs.scale(cluster, service, parked, true);
+      await ecs.park(arn, null);
+      if (desired === 0) return;
+    }
     const youngEnough = primary.createdAt > since && primary.rollout !== 'failed';
     if (!youngEnough) await ecs.forceDeployment(cluster, service);
   },
 
   async look({ cluster, service }, { since }, ecs) {
     const state = await ecs.state(cluster, service);
+    if (state.parked !== null && state.desired === 0) {
+      return { renewed: false, reason: `${service} is stopped and not started again yet` };
+    }
     if (state.primary.rollout === 'failed') {
       return {
         renewed: false,

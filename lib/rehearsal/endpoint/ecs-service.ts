@@ -35,8 +35,10 @@ export type EcsServiceOptions = Pick<TaskOptions, 'now' | 'resolveSecret' | 'onL
 const drainLimit = 10_000;
 
 export class EcsService {
-  readonly spec: ServiceSpec;
+  /** As it was defined, with as many tasks as are wanted now. */
+  spec: ServiceSpec;
   readonly createdAt: number;
+  readonly tags = new Map<string, string>();
   /** Newest first; deployments without tasks are gone, as in AWS. */
   deployments: Deployment[] = [];
   readonly events: ServiceEvent[] = [];
@@ -77,6 +79,14 @@ export class EcsService {
       updatedAt: now,
       failedTasks: 0,
     });
+    this.#reconcile();
+  }
+
+  /** Wants another number of tasks, 0 or more; the deployment stays the same. */
+  scale(desiredCount: number): void {
+    this.spec = { ...this.spec, desiredCount };
+    const surplus = this.#alive().slice(desiredCount);
+    for (const task of surplus) this.#track(this.#retire(task));
     this.#reconcile();
   }
 

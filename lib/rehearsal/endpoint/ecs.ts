@@ -11,7 +11,7 @@ import { EcsService } from './ecs-service.ts';
 import type { ServiceDefinition } from './ecs-spec.ts';
 import { serviceSpec } from './ecs-spec.ts';
 import type { EcsTask } from './ecs-task.ts';
-import { number, text, texts } from './json-shape.ts';
+import { number, objects, text, texts } from './json-shape.ts';
 import type { JsonObject, Service } from './wire.ts';
 import { AwsError } from './wire.ts';
 
@@ -53,6 +53,7 @@ export class Ecs implements Service {
   }
 
   async handle(operation: string, input: JsonObject): Promise<JsonObject> {
+    if (operation === 'TagResource' || operation === 'UntagResource') return this.#tag(operation, input);
     const cluster = this.#cluster(input);
     switch (operation) {
       case 'UpdateService':
@@ -83,12 +84,25 @@ export class Ecs implements Service {
   #update(cluster: string, input: JsonObject): JsonObject {
     const service = this.#service(cluster, text(input.service) ?? '');
     const unknown = Object.keys(input).find(
-      (name) => !['cluster', 'service', 'forceNewDeployment'].includes(name),
+      (name) => !['cluster', 'service', 'forceNewDeployment', 'desiredCount'].includes(name),
     );
     if (unknown !== undefined)
       throw new AwsError('InvalidParameterException', `the rehearsal does not update ${unknown}`);
+    const desired = number(input.desiredCount);
+    if (desired !== undefined) service.scale(desired);
     if (input.forceNewDeployment === true) service.deploy();
     return { service: serviceShape(service) };
+  }
+
+  /** Tags of services only; their ARNs end in cluster and name. */
+  #tag(operation: string, input: JsonObject): JsonObject {
+    const [, cluster = '', name = ''] = (text(input.resourceArn) ?? '').split('/');
+    const { tags } = this.#service(cluster, name);
+    for (const key of texts(input.tagKeys)) tags.delete(key);
+    if (operation === 'TagResource') {
+      for (const tag of objects(input.tags)) tags.set(text(tag.key) ?? '', text(tag.value) ?? '');
+    }
+    return {};
   }
 
   #describeServices(cluster: string, input: JsonObject): JsonObject {
@@ -98,7 +112,11 @@ export class Ecs implements Service {
     }
     const found = names.map((name) => this.#services.get(`${cluster}/${lastPart(name)}`) ?? name);
     return {
-      services: found.flatMap((service) => (typeof service === 'string' ? [] : [serviceShape(service)])),
+      services: found.flatMap((service) =>
+        typeof service === 'string'
+          ? []
+          : [{ ...serviceShape(service), ...(texts(input.include).includes('TAGS') ? tagsOf(service) : {}) }],
+      ),
       failures: found.flatMap((service) =>
         typeof service === 'string' ? [missing('service', cluster, service)] : [],
       ),
@@ -150,6 +168,10 @@ const desiredStatus = ({ status }: EcsTask): 'RUNNING' | 'STOPPED' =>
   status === 'DEACTIVATING' || status === 'STOPPING' || status === 'STOPPED' ? 'STOPPED' : 'RUNNING';
 
 const taskDefinition = ({ spec }: EcsService): string => arn('ecs', `task-definition/${spec.service}:1`);
+
+const tagsOf = ({ tags }: EcsService): JsonObject => ({
+  tags: [...tags].map(([key, value]) => ({ key, value })),
+});
 
 function serviceShape(service: EcsService): JsonObject {
   const { spec, deployments, events, createdAt } = service;

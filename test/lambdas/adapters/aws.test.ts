@@ -224,6 +224,8 @@ describe('ECS', () => {
       ],
     });
     expect(await api().state('shop', 'web')).toEqual({
+      arn: '',
+      parked: null,
       desired: 3,
       primary: { createdAt: new Date(2), running: 1, rollout: 'in-progress' },
       deployments: 2,

@@ -90,6 +90,8 @@ function world(wanted: Wanted = {}) {
         events: { put: refused },
         consumers: new Map(),
         fleets: new Map([['http', hook.connect(fleet.api)]]),
+        reencryption: new Map(),
+        credential: () => Promise.reject(new Error('not used')),
         http: { send: refused },
         clock: port,
         log: (line) => void printed.push(line),

@@ -56,6 +56,8 @@ function world(
       events: unused(),
       http: unused(),
       fleets: new Map(),
+      reencryption: new Map(),
+      credential: unused(),
       consumers: new Map(kinds(clock).map((kind) => [kind.kind, kind])),
       clock: { now: () => new Date(clock.now()), sleep: (ms) => clock.advance(ms) },
       log: () => {},
@@ -142,6 +144,7 @@ describe('the order of restarts', () => {
         return {
           ok: true,
           hook: {
+            quiesce: null,
             begin: async () => void diary.push(`begin ${service}`),
             look: async () => {
               const count = (looks.get(service) ?? 0) + 1;

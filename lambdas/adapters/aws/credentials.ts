@@ -1,0 +1,22 @@
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { parseDocument } from '../../contract/document.ts';
+import { KeyturnError } from '../../contract/errors.ts';
+import { Sensitive } from '../../contract/sensitive.ts';
+import type { StagePorts } from '../../contract/stage.ts';
+import { call } from './errors.ts';
+
+/** Members of the current values of other secrets: what a hook logs in with. Read anew each time. */
+export function credentials(client: SecretsManagerClient): StagePorts['credential'] {
+  return async (secretArn, member) => {
+    const answer = await call('GetSecretValue', () =>
+      client.send(new GetSecretValueCommand({ SecretId: secretArn })),
+    );
+    if (answer.SecretString === undefined) {
+      throw new KeyturnError({
+        code: 'DocumentInvalid',
+        message: `The secret ${secretArn} must hold text; it holds bytes.`,
+      });
+    }
+    return parseDocument(new Sensitive(answer.SecretString), `The value of ${secretArn}`).value(member);
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * Fernet (github.com/fernet/spec, version 0x80), and rings of keys as Python's MultiFernet has them: every
+ * key is tried, the first one writes, and a rewritten token keeps its timestamp.
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  timingSafeEqual,
+} from 'node:crypto';
+import * as z from 'zod/mini';
+import { defineCodec, type Now, type Poison, type Stored, type StoredKey } from '../contract/ciphers.ts';
+import { KeyturnError } from '../contract/errors.ts';
+import type { Random } from '../contract/ports.ts';
+import { Sensitive } from '../contract/sensitive.ts';
+import { randomBlock } from './random-block.ts';
+import { type Format, type Parts, ringCipher } from './ring-cipher.ts';
+import { decode, encode, isCutOff } from './text-encoding.ts';
+
+const Options = z.strictObject({});
+
+/** Of keys and tokens alike. */
+const encoding = 'base64url-padded';
+const keyBytes = 32;
+const versionByte = 0x80;
+const blockBytes = 16;
+const tagBytes = 32;
+const timestampAt = 1;
+const ivAt = timestampAt + 8;
+const ciphertextAt = ivAt + blockBytes;
+/** A token of an empty message: padding makes it one block. */
+const leastBytes = ciphertextAt + blockBytes + tagBytes;
+/** The first base64 character of every token: the upper six bits of the version. */
+const firstCharacter = 'g'.charCodeAt(0);
+
+interface FernetKey {
+  readonly signing: KeyObject;
+  readonly encryption: KeyObject;
+}
+
+interface Token extends Parts {
+  readonly bytes: Buffer;
+}
+
+/** No options. A token has no greatest age here: stored data does not go out of date. */
+export const codec = defineCodec<z.infer<typeof Options>>({
+  id: 'fernet',
+  options: Options,
+  check: () => null,
+  bind: (_options, ring, random, now) => ringCipher(format(random, now), ring),
+});
+
+/** A new key as `Fernet.generate_key()` of Python's cryptography writes one. */
+export function generateFernetKey(random: Random): Sensitive {
+  return new Sensitive(encode(Buffer.from(random.bytes(keyBytes)), encoding));
+}
+
+function format(random: Random, now: Now): Format<FernetKey, Token> {
+  const next = randomBlock(random);
+  return {
+    make,
+    read,
+    open,
+    seal: (plain, key, _row, from) => seal(plain, key, next(blockBytes), from?.bytes ?? now),
+    looksSealed: (plain) => plain[0] === firstCharacter && plain.length % 4 === 0,
+  };
+}
+
+function make(key: StoredKey): FernetKey {
+  const text = key.text.reveal();
+  const bytes = decode(text, encoding);
+  if (bytes?.length !== keyBytes) {
+    throw new KeyturnError({
+      code: 'ValueRejected',
+      message: `The key ${key.id} must be 32 bytes in URL-safe base64 with padding, 44 characters; it has ${text.length} characters and is not that.`,
+    });
+  }
+  return {
+    signing: createSecretKey(bytes.subarray(0, 16)),
+    encryption: createSecretKey(bytes.subarray(16)),
+  };
+}
+
+function read(stored: Stored): Token | Poison {
+  const text = typeof stored === 'string' ? stored : stored.toString('latin1');
+  if (text === '') return 'truncated';
+  const bytes = decode(text, encoding);
+  if (bytes !== null && bytes[0] === versionByte && isWhole(bytes)) return { bytes };
+  return isBegun(text) && (bytes !== null || text.length % 4 !== 0) ? 'truncated' : 'malformed';
+}
+
+function isWhole(bytes: Buffer): boolean {
+  return bytes.length >= leastBytes && (bytes.length - leastBytes) % blockBytes === 0;
+}
+
+/** Whether a token begins like this. */
+function isBegun(text: string): boolean {
+  return Buffer.from(text.slice(0, 4), 'base64url')[0] === versionByte && isCutOff(text, encoding);
+}
+
+function open({ bytes }: Token, key: FernetKey): Buffer | Poison | null {
+  const tagAt = bytes.length - tagBytes;
+  if (!timingSafeEqual(tagOf(bytes.subarray(0, tagAt), key), bytes.subarray(tagAt))) return null;
+  const iv = bytes.subarray(ivAt, ciphertextAt);
+  const decipher = createDecipheriv('aes-128-cbc', key.encryption, iv);
+  const begun = decipher.update(bytes.subarray(ciphertextAt, tagAt));
+  try {
+    const rest = decipher.final();
+    return rest.length === 0 ? begun : Buffer.concat([begun, rest]);
+  } catch {
+    // Signed by this key, and yet the padding is wrong.
+    return 'malformed';
+  }
+}
+
+function seal(plain: Buffer, key: FernetKey, iv: Uint8Array, time: Buffer | Now): string {
+  const paddedBytes = plain.length - (plain.length % blockBytes) + blockBytes;
+  const tagAt = ciphertextAt + paddedBytes;
+  const token = Buffer.allocUnsafe(tagAt + tagBytes);
+  token[0] = versionByte;
+  if (Buffer.isBuffer(time)) time.copy(token, timestampAt, timestampAt, ivAt);
+  else token.writeBigUInt64BE(BigInt(Math.floor(time.now().getTime() / 1000)), timestampAt);
+  token.set(iv, ivAt);
+  const cipher = createCipheriv('aes-128-cbc', key.encryption, iv);
+  const begun = cipher.update(plain);
+  token.set(begun, ciphertextAt);
+  token.set(cipher.final(), ciphertextAt + begun.length);
+  token.set(tagOf(token.subarray(0, tagAt), key), tagAt);
+  return encode(token, encoding);
+}
+
+function tagOf(signed: Buffer, key: FernetKey): Buffer {
+  return createHmac('sha256', key.signing).update(signed).digest();
+}

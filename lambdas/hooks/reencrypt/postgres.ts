@@ -1,0 +1,79 @@
+import * as z from 'zod/mini';
+import type { Random } from '../../contract/ports.ts';
+import { defineReencrypt, type ReencryptPorts } from '../../contract/reencryption.ts';
+import type { Sql, SqlTls } from '../../contract/sql.ts';
+import { Column, columnBreaks, targetOf } from '../sweep/columns.ts';
+import { runSweep, type Sweep } from '../sweep/sweep.ts';
+
+const secretId =
+  /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]{1,512}|[A-Za-z0-9/_+=.@-]{1,512})$/;
+
+const Hook = z.object({
+  kind: z.literal('postgres'),
+  /** The member of a secret that holds the DSN, a URL: of a user with SELECT and UPDATE on these columns only. */
+  connection: z.strictObject({
+    secret: z.string().check(z.regex(secretId, 'must be a key of secrets, or the ARN or name of a secret')),
+    member: z.string().check(z.minLength(1)),
+  }),
+  /** How the server is verified: PEM text of its authorities, `system`, or `off-on-loopback`. Default: `system`. */
+  tls: z._default(
+    z.union([
+      z.strictObject({ ca: z.string().check(z.startsWith('-----BEGIN')) }),
+      z.enum(['system', 'off-on-loopback']),
+    ]),
+    'system',
+  ),
+  columns: z.array(Column).check(z.minLength(1), z.maxLength(200)),
+  /** Rows of one page and one UPDATE, 1–10,000. Default: 1,000, beyond which it gets no faster. */
+  batch: z._default(z.int().check(z.minimum(1), z.maximum(10_000)), 1_000),
+  /** Rows per second at most, 1 or more. Default: as fast as the server takes them. */
+  rowsPerSecond: z.optional(z.int().check(z.minimum(1))),
+  /** Seconds that the slowest replica may lag behind before the sweep waits, 1–3,600. Default: 10. */
+  replicaLagSeconds: z._default(z.int().check(z.minimum(1), z.maximum(3_600)), 10),
+  /** Active sessions beside its own before the sweep waits, 1 or more. Default: any number. */
+  activeSessions: z.optional(z.int().check(z.minimum(1))),
+});
+type Hook = z.infer<typeof Hook>;
+
+export interface SweepPort {
+  readonly sql: Sql;
+  readonly random: Random;
+}
+
+/**
+ * The built-in sweep of columns in PostgreSQL: no call of the platform is needed, and none of its writes is lost,
+ * whichever key it writes under. AES-GCM takes at most 2^32 ciphertexts with random nonces per key (NIST SP
+ * 800-38D section 8.3); a sweep makes one for each row.
+ */
+export const hook = defineReencrypt<Hook, SweepPort>({
+  kind: 'postgres',
+  hook: Hook,
+
+  check({ columns }) {
+    const targets = columns.map(targetOf);
+    const doubled = targets.find((target, index) => targets.indexOf(target) !== index);
+    if (doubled !== undefined) return `columns must name each column once; ${doubled} is named twice.`;
+    return columns.map(columnBreaks).find((sentence) => sentence !== null) ?? null;
+  },
+
+  statements: () => [],
+  credentials: ({ connection }) => [connection.secret],
+
+  run: (declared, slice, port, ports) => runSweep(sweepOf(declared, port, ports), slice, ports),
+
+  // Everything is looked at again: a tag says what somebody meant to write, a key that opens the row says what is there.
+  count: (declared, slice, port, ports) =>
+    runSweep(sweepOf(declared, port, ports), { ...slice, dryRun: true }, ports),
+});
+
+function sweepOf(declared: Hook, { sql, random }: SweepPort, ports: ReencryptPorts): Sweep {
+  const { columns, batch, connection, rowsPerSecond, replicaLagSeconds, activeSessions } = declared;
+  const tls: SqlTls = declared.tls;
+  return {
+    columns,
+    batch,
+    random,
+    limits: { rowsPerSecond, replicaLagSeconds, activeSessions },
+    connect: async () => sql.connect(await ports.credential(connection.secret, connection.member), tls),
+  };
+}

@@ -1,0 +1,69 @@
+import { command } from '../contract/commands.ts';
+import { KeyturnError } from '../contract/errors.ts';
+import type { SetAside, SliceReport } from '../contract/reencryption.ts';
+import { acknowledgedRows, rowId } from '../contract/reencryption.ts';
+import { parseRolloutState } from '../contract/rollout-state.ts';
+import type { StageDefinition } from '../contract/stage.ts';
+import { reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
+import { secretOf } from './secret-of.ts';
+
+/** Rows that a message names. */
+const mostNamed = 5;
+
+/**
+ * The evidence that a key may go: every hook looks at all the data again. What cannot be read counts as left until
+ * a person has acknowledged it, row by row.
+ */
+export const stage: StageDefinition = {
+  id: 'count-left',
+  secretActions: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
+  readsValues: true,
+  putsEvents: false,
+  redeploys: false,
+  reencrypts: true,
+
+  async run(input, context) {
+    const state = parseRolloutState(input);
+    if (state.previousVersionId === null) return state;
+    const secret = secretOf(context, state);
+    const { tags } = await context.ports.secrets.describe(state.secretId);
+    const acknowledged = acknowledgedRows(tags);
+    const ring = await ringOf(state, secret, context);
+    const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId };
+    for (const hook of reencryptionsOf(secret, context)) {
+      demandNothingLeft(await hook.count(slice, reencryptPorts(context)), acknowledged, secret.key);
+    }
+    return state;
+  },
+};
+
+function demandNothingLeft(report: SliceReport, acknowledged: ReadonlySet<string>, key: string): void {
+  if (!report.finished) {
+    throw new KeyturnError({
+      code: 'ReencryptionFailed',
+      message: `The data under ${key} could not be counted to the end within one invocation.`,
+      hint: `Count it from a machine that has the time: ${command('reencrypt', key)} --verify.`,
+      retryable: true,
+    });
+  }
+  const known = report.setAside.filter(({ target, row }) => acknowledged.has(rowId(target, row)));
+  const left = report.targets.reduce((sum, count) => sum + count.left, 0) - known.length;
+  if (left <= 0) return;
+  const unknown = report.setAside.filter((one) => !known.includes(one));
+  throw new KeyturnError({
+    code: 'DataLeft',
+    message: `${left} data of ${key} still need another key than the one that they are to be under${named(unknown)}.`,
+    hint:
+      unknown.length === 0
+        ? `See what still writes under the other key, then go on: ${command('resume', key)}.`
+        : `Repair or remove each of them, or acknowledge it (${command('acknowledge', key)}), then go on: ${command('resume', key)}.`,
+    retryable: true,
+  });
+}
+
+function named(rows: readonly SetAside[]): string {
+  if (rows.length === 0) return '';
+  const shown = rows.slice(0, mostNamed).map(({ target, row, poison }) => `${target} ${row} (${poison})`);
+  const more = rows.length > shown.length ? ` and ${rows.length - shown.length} more` : '';
+  return `; cannot be read: ${shown.join(', ')}${more}`;
+}

@@ -1,0 +1,70 @@
+/** The keys and hooks with which a stage moves or counts stored data. */
+import type { KeyRing, StoredKey } from '../contract/ciphers.ts';
+import { parseDocument, type SecretDocument } from '../contract/document.ts';
+import { KeyturnError } from '../contract/errors.ts';
+import type { BoundReencryption, ReencryptPorts, SliceReport } from '../contract/reencryption.ts';
+import type { RolloutState } from '../contract/rollout-state.ts';
+import type { SecretSettings } from '../contract/settings.ts';
+import type { StageContext } from '../contract/stage.ts';
+import { dataKeysOf } from './class-of.ts';
+import { demandCurrent } from './still-current.ts';
+
+/**
+ * The ring of the current version. A rollout that went back adds the keys of the version that it gave up: data
+ * may be under them, and the version that is current again may not know them.
+ */
+export async function ringOf(
+  state: RolloutState,
+  secret: SecretSettings,
+  { ports }: StageContext,
+): Promise<KeyRing> {
+  const data = dataKeysOf(secret);
+  const back = state.rolledBackFrom !== undefined;
+  const version = await ports.secrets.read(state.secretId, state.versionId);
+  demandCurrent(version.labels, state);
+  const ring = data.ring(parseDocument(version.value, `The current value of ${secret.key}`), back);
+  if (state.rolledBackFrom === undefined) return ring;
+  const given = await documentOf(state, state.rolledBackFrom, ports.secrets);
+  return joined(ring, data.ring(given, back));
+}
+
+async function documentOf(
+  state: RolloutState,
+  versionId: string,
+  secrets: StageContext['ports']['secrets'],
+): Promise<SecretDocument> {
+  const version = await secrets.read(state.secretId, versionId);
+  return parseDocument(version.value, `The value that was given up (version ${versionId})`);
+}
+
+/** The first ring, with every further key of the second. */
+function joined(ring: KeyRing, given: KeyRing): KeyRing {
+  const others = new Map<string, StoredKey>();
+  for (const key of [...ring.others, given.write, ...given.others]) others.set(key.id, key);
+  others.delete(ring.write.id);
+  return { write: ring.write, others: [...others.values()] };
+}
+
+/** The re-encryption hooks of a secret, in order. @throws KeyturnError SettingsInvalid */
+export function reencryptionsOf(secret: SecretSettings, { ports }: StageContext): BoundReencryption[] {
+  return (secret.reencrypt ?? []).map((hook) => {
+    const bound = ports.reencryption.get(hook.kind)?.bind(hook);
+    if (bound?.ok) return bound.hook;
+    throw new KeyturnError({
+      code: 'SettingsInvalid',
+      message: `A re-encryption of ${secret.key} must be of a known kind with its members; it is of kind ${hook.kind}.`,
+      hint: 'Deploy the stack again: the function and its settings are made together.',
+    });
+  });
+}
+
+/** Milliseconds of an invocation that are kept for its answer. */
+const margin = 15_000;
+
+export function reencryptPorts(
+  { ports, remaining }: StageContext,
+  progress: (report: SliceReport) => void = () => {},
+): ReencryptPorts {
+  const { clock, log, credential } = ports;
+  return { clock, log, credential, remaining: () => Math.max(0, remaining() - margin), progress };
+}

@@ -1,0 +1,51 @@
+import { KeyturnError } from '../contract/errors.ts';
+import { parseRolloutState } from '../contract/rollout-state.ts';
+import type { StageContext, StageDefinition } from '../contract/stage.ts';
+import { consumersOf, type NamedConsumer, notHealthy } from './consumers.ts';
+import { secretOf } from './secret-of.ts';
+
+/** Milliseconds between two looks at what still runs. */
+const pause = 2_000;
+
+/** Milliseconds that must be left for one more look and the answer. */
+const margin = 20_000;
+
+/**
+ * Stops every consumer, so that nothing reads data that is half under one key and half under the other. A
+ * secret's first value has no data, and needs no stop.
+ */
+export const stage: StageDefinition = {
+  id: 'quiesce',
+  secretActions: [],
+  readsValues: false,
+  putsEvents: false,
+  redeploys: true,
+
+  async run(input, context) {
+    const state = parseRolloutState(input);
+    if (state.previousVersionId === null) return state;
+    const consumers = consumersOf(secretOf(context, state), context);
+    for (;;) {
+      const reasons = await running(consumers, context);
+      if (reasons.length === 0) return state;
+      if (context.remaining() < pause + margin) throw notHealthy(reasons);
+      await context.ports.clock.sleep(pause);
+    }
+  },
+};
+
+async function running(consumers: readonly NamedConsumer[], { ports }: StageContext): Promise<string[]> {
+  const seen = await Promise.all(
+    consumers.map(async ({ name, hook }) => {
+      if (hook.quiesce === null) {
+        throw new KeyturnError({
+          code: 'SettingsInvalid',
+          message: `The consumer ${name} must be of a kind that can be stopped; it is not.`,
+          hint: 'Deploy the stack again: a deployment that cannot be stopped is refused there.',
+        });
+      }
+      return { name, idleness: await hook.quiesce(ports.clock) };
+    }),
+  );
+  return seen.flatMap(({ name, idleness }) => (idleness.idle ? [] : [`${name}: ${idleness.reason}`]));
+}

@@ -1,0 +1,380 @@
+/** The sweep on a real PostgreSQL, with applications that keep writing, and processes that die at every statement. */
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { postgres } from '../../../../lambdas/adapters/postgres/sql.ts';
+import { codec as fernet } from '../../../../lambdas/ciphers/fernet.ts';
+import { type KeyRing, keyId, type StoredKey } from '../../../../lambdas/contract/ciphers.ts';
+import { KeyturnError } from '../../../../lambdas/contract/errors.ts';
+import type { ReencryptPorts, SliceReport } from '../../../../lambdas/contract/reencryption.ts';
+import { Sensitive } from '../../../../lambdas/contract/sensitive.ts';
+import type { Sql, SqlClient } from '../../../../lambdas/contract/sql.ts';
+import { hook } from '../../../../lambdas/hooks/reencrypt/postgres.ts';
+import { type Postgres, startPostgres } from '../../../../lib/rehearsal/postgres.ts';
+
+const random = { bytes: (count: number) => randomBytes(count) };
+const clock = { now: () => new Date(), sleep: async () => {} };
+const secret = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:sweeper-AbCdEf';
+
+const key = (version?: number): StoredKey => {
+  const text = new Sensitive(`${randomBytes(32).toString('base64url')}=`);
+  return { id: keyId(text), text, ...(version === undefined ? {} : { version }) };
+};
+const [oldKey, newKey, strange] = [key(1), key(2), key(9)];
+const ring: KeyRing = { write: newKey, others: [oldKey] };
+const sealing = (one: StoredKey) => fernet.bind({}, { write: one, others: [] }, random, clock);
+const sealed = (text: string, under: StoredKey) => String(sealing(under).seal(Buffer.from(text), {}));
+const opened = (stored: string, under: StoredKey): string | null => {
+  const result = sealing(under).open(stored, {});
+  return result.is === 'open' ? result.plain.toString() : null;
+};
+
+let server: Postgres;
+let admin: Client;
+beforeAll(async () => {
+  server = await startPostgres();
+  admin = new Client({ connectionString: server.url('postgres'), ssl: { ca: server.ca ?? '' } });
+  await admin.connect();
+}, 60_000);
+afterAll(async () => {
+  await admin?.end();
+  await server?.stop();
+});
+beforeEach(() => admin.query('DROP TABLE IF EXISTS credentials, other'));
+
+const ports = (extra: Partial<ReencryptPorts> = {}): ReencryptPorts => ({
+  clock,
+  log: () => {},
+  credential: async () => new Sensitive(server.url('postgres')),
+  remaining: () => 60_000,
+  progress: () => {},
+  ...extra,
+});
+
+const column = { table: 'credentials', column: 'sealed', codec: { id: 'fernet' } };
+const declared = (extra: object = {}, of: object = {}) => ({
+  kind: 'postgres',
+  connection: { secret, member: 'DATABASE_URL' },
+  tls: { ca: server.ca ?? '' },
+  columns: [{ ...column, ...of }],
+  batch: 7,
+  ...extra,
+});
+
+function bound(declaration: object, sql: Sql = postgres) {
+  const result = hook.connect({ sql, random }).bind(declaration);
+  if (!result.ok) throw new Error(result.broken.join(' '));
+  return result.hook;
+}
+
+const slice = (extra: object = {}) => ({ ring, cursor: null, dryRun: false, secretId: secret, ...extra });
+
+/** Runs slices until it is finished. */
+async function sweepAll(declaration: object, sql?: Sql, given = ports()): Promise<SliceReport> {
+  let cursor: string | null = null;
+  for (;;) {
+    const report: SliceReport = await bound(declaration, sql).run(slice({ cursor }), given);
+    if (report.finished) return report;
+    cursor = report.cursor;
+  }
+}
+
+/** Rows under the old key, `row 1`, `row 2`, … */
+async function table(rows: number, type = 'text', keyType = 'bigint'): Promise<void> {
+  await admin.query(`CREATE TABLE credentials (id ${keyType} PRIMARY KEY, sealed ${type})`);
+  for (let id = 1; id <= rows; id += 1) {
+    const text = sealed(`row ${id}`, oldKey);
+    await admin.query('INSERT INTO credentials VALUES ($1, $2)', [
+      id,
+      type === 'bytea' ? Buffer.from(text) : text,
+    ]);
+  }
+}
+
+async function contents(): Promise<Map<string, string>> {
+  const { rows } = await admin.query('SELECT id::text, sealed FROM credentials');
+  return new Map(rows.map((row) => [row.id, String(row.sealed)]));
+}
+
+const plain = (stored: string) => opened(stored, newKey);
+
+describe('a sweep', () => {
+  test.each([
+    ['text', 'bigint'],
+    ['bytea', 'bigint'],
+    ['varchar(400)', 'text'],
+  ])('moves every row of a column of %s with a key of %s, and counts none left', async (type, keyType) => {
+    await table(40, type, keyType);
+    const report = await sweepAll(declared());
+    expect(report.targets).toEqual([
+      { target: 'credentials.sealed', total: 40, moved: 40, left: 0, poisoned: 0 },
+    ]);
+    for (const [id, stored] of await contents()) expect(plain(stored)).toBe(`row ${id}`);
+    const count = await bound(declared()).count(slice({ dryRun: true }), ports());
+    expect(count.targets).toMatchObject([{ total: 40, left: 0 }]);
+  });
+
+  test('counts what is left without changing a row', async () => {
+    await table(20);
+    await admin.query('UPDATE credentials SET sealed = $1 WHERE id = 3', [sealed('row 3', newKey)]);
+    const before = await contents();
+    const count = await bound(declared()).count(slice({ dryRun: true }), ports());
+    expect(count).toMatchObject({ finished: true, targets: [{ total: 20, left: 19, poisoned: 0 }] });
+    expect(await contents()).toEqual(before);
+  });
+
+  test('goes along keys of several columns, tags rows with the key’s number, and leaves NULL', async () => {
+    await admin.query(
+      'CREATE TABLE other (tenant uuid, name text, sealed text, key_version int, PRIMARY KEY (tenant, name))',
+    );
+    for (let n = 0; n < 30; n += 1) {
+      await admin.query(`INSERT INTO other VALUES (gen_random_uuid(), $1, $2, 1)`, [
+        `it's "${n}", {x}\\`,
+        n % 10 === 0 ? null : sealed(`row ${n}`, oldKey),
+      ]);
+    }
+    const of = { table: 'public.other', key: ['tenant', 'name'], version: 'key_version' };
+    const report = await sweepAll(declared({}, of));
+    expect(report.targets).toMatchObject([{ total: 27, moved: 27, left: 0 }]);
+    const { rows } = await admin.query(
+      'SELECT key_version, sealed IS NULL AS empty, count(*)::int FROM other GROUP BY 1, 2 ORDER BY 1',
+    );
+    expect(rows).toEqual([
+      { key_version: 1, empty: true, count: 3 },
+      { key_version: 2, empty: false, count: 27 },
+    ]);
+  });
+
+  test('loses no write of an application that still uses the old key', async () => {
+    await table(60);
+    const acknowledged = new Map<string, string>();
+    let writing = true;
+    let n = 0;
+    // Between reading and writing of each page, the application writes into that page.
+    const interfering: Sql = {
+      async connect(dsn, tls) {
+        const client = await postgres.connect(dsn, tls);
+        return {
+          ...client,
+          async query(text, parameters, name) {
+            if (text.startsWith('UPDATE') && writing) {
+              for (const id of [1, 2].map(() => String(1 + Math.floor(Math.random() * 60)))) {
+                n += 1;
+                const value = `write ${n}`;
+                await admin.query('UPDATE credentials SET sealed = $1 WHERE id = $2', [
+                  sealed(value, oldKey),
+                  id,
+                ]);
+                acknowledged.set(id, value);
+              }
+            }
+            return client.query(text, parameters, name);
+          },
+        };
+      },
+    };
+    const first = bound(declared(), interfering).run(
+      slice(),
+      ports({ remaining: () => (n > 40 ? 0 : 60_000) }),
+    );
+    await first;
+    writing = false;
+    await sweepAll(declared());
+    const now = await contents();
+    expect(acknowledged.size).toBeGreaterThan(10);
+    for (const [id, value] of acknowledged) expect(plain(now.get(id) ?? '')).toBe(value);
+    expect([...now.values()].every((stored) => plain(stored) !== null)).toBe(true);
+  });
+
+  test('sets aside what cannot be read, each kind, and leaves it byte for byte', async () => {
+    await table(20);
+    const twice = sealed(sealed('row 5', oldKey), oldKey);
+    const whole = sealed('row 6', oldKey);
+    const poison = new Map([
+      ['2', 'no ciphertext at all'],
+      ['5', twice],
+      ['6', whole.slice(0, 60)],
+      ['7', sealed('row 7', strange)],
+      ['8', `${whole.slice(0, 40)}${whole[40] === 'A' ? 'B' : 'A'}${whole.slice(41)}`],
+    ]);
+    for (const [id, stored] of poison) {
+      await admin.query('UPDATE credentials SET sealed = $1 WHERE id = $2', [stored, id]);
+    }
+    const report = await sweepAll(declared());
+    expect(report.setAside).toEqual([
+      { target: 'credentials.sealed', row: '2', poison: 'malformed' },
+      { target: 'credentials.sealed', row: '5', poison: 'double-encrypted' },
+      { target: 'credentials.sealed', row: '6', poison: 'truncated' },
+      { target: 'credentials.sealed', row: '7', poison: 'unknown-key' },
+      { target: 'credentials.sealed', row: '8', poison: 'unknown-key' },
+    ]);
+    expect(report.targets).toMatchObject([{ moved: 15, left: 5, poisoned: 5 }]);
+    const now = await contents();
+    for (const [id, stored] of poison) expect(now.get(id)).toBe(stored);
+  });
+
+  test('killed at every statement, and begun again with the cursor, without it or with a strange one', async () => {
+    await table(20);
+    let statements = Number.POSITIVE_INFINITY;
+    const dying = (at: number): Sql => ({
+      async connect(dsn, tls) {
+        const client = await postgres.connect(dsn, tls);
+        let died = false;
+        const query: SqlClient['query'] = async (...asked) => {
+          statements += 1;
+          if (died || statements === at) {
+            died = true;
+            throw new KeyturnError({ code: 'Internal', message: 'killed' });
+          }
+          return client.query(...asked);
+        };
+        return { query, end: () => client.end() };
+      },
+    });
+    let kills = 0;
+    for (let at = 1; ; at += 1) {
+      await admin.query('DROP TABLE credentials');
+      await table(20);
+      statements = 0;
+      let cursor: string | null = null;
+      const seen = ports({ progress: (report) => (cursor = report.cursor) });
+      const killed = await bound(declared(), dying(at))
+        .run(slice(), seen)
+        .then(
+          () => false,
+          () => true,
+        );
+      for (const stored of (await contents()).values()) {
+        expect(opened(stored, oldKey) ?? opened(stored, newKey)).toMatch(/^row /);
+      }
+      const strangeCursors = [cursor, null, '{"column":7}', 'not json'];
+      const from = strangeCursors[at % strangeCursors.length] ?? null;
+      const report = await bound(declared()).run(slice({ cursor: from }), ports());
+      expect(report.finished).toBe(true);
+      for (const [id, stored] of await contents()) expect(plain(stored)).toBe(`row ${id}`);
+      if (!killed) break;
+      kills += 1;
+    }
+    expect(kills).toBeGreaterThan(10);
+  }, 60_000);
+
+  test('two workers on one range do no harm to each other', async () => {
+    await table(50);
+    const reports = await Promise.all([sweepAll(declared()), sweepAll(declared())]);
+    expect(reports.reduce((sum, { targets }) => sum + (targets[0]?.moved ?? 0), 0)).toBe(50);
+    for (const [id, stored] of await contents()) expect(plain(stored)).toBe(`row ${id}`);
+  });
+
+  test('stops when the time runs short and goes on from there', async () => {
+    await table(30);
+    const first = await bound(declared()).run(slice(), ports({ remaining: () => 0 }));
+    expect(first.finished).toBe(false);
+    expect(first.targets).toMatchObject([{ moved: 7 }]);
+    const second = await bound(declared()).run(slice({ cursor: first.cursor }), ports());
+    expect(second).toMatchObject({ finished: true, targets: [{ moved: 30, left: 0 }] });
+  });
+
+  test('goes on by itself when its connection is cut', async () => {
+    await table(40);
+    let cut = false;
+    const cutting: Sql = {
+      async connect(dsn, tls) {
+        const client = await postgres.connect(dsn, tls);
+        return {
+          ...client,
+          async query(text, parameters, name) {
+            if (text.startsWith('UPDATE') && !cut) {
+              cut = true;
+              await admin.query(
+                `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keyturn'`,
+              );
+            }
+            return client.query(text, parameters, name);
+          },
+        };
+      },
+    };
+    const report = await sweepAll(declared(), cutting);
+    expect(cut).toBe(true);
+    expect(report.targets).toMatchObject([{ left: 0 }]);
+    for (const [id, stored] of await contents()) expect(plain(stored)).toBe(`row ${id}`);
+  });
+});
+
+describe('a sweep that would be wrong is refused before it changes anything', () => {
+  const refusal = async (declaration: object) => {
+    const before = await contents().catch(() => null);
+    const error = await bound(declaration)
+      .run(slice(), ports())
+      .then(
+        () => null,
+        (caught: KeyturnError) => caught,
+      );
+    expect(await contents().catch(() => null)).toEqual(before);
+    return `${error?.code}: ${error?.message}`;
+  };
+
+  test('a codec that opens nothing: also what a backup from before a retired key looks like', async () => {
+    await table(10);
+    const rails = {
+      codec: {
+        id: 'aes-256-gcm',
+        key: { kind: 'sha256' },
+        layout: [{ encoding: 'base64', fields: ['nonce', 'ciphertext', 'tag'] }],
+      },
+    };
+    expect(await refusal(declared({}, rails))).toMatch(
+      /^HookRefused: None of the first 7 rows of credentials.sealed opens/,
+    );
+    await admin.query('UPDATE credentials SET sealed = $1', [sealed('restored', strange)]);
+    expect(await refusal(declared())).toMatch(/^HookRefused: None of the first 7 rows/);
+  });
+
+  test.each([
+    ['a table that is not there', { table: 'nowhere' }, 'The table nowhere must exist'],
+    ['a column that is not there', { column: 'cipher' }, 'must have the column cipher; it has none.'],
+    ['a key that is no unique index', { key: ['sealed'] }, 'must have a unique index on exactly sealed'],
+    [
+      'a column of another type',
+      { column: 'id' },
+      'credentials.id must be text, varchar or bytea; it is bigint.',
+    ],
+    [
+      'a tag that is no number',
+      { version: 'sealed' },
+      'The column sealed of credentials must be an integer; it is text.',
+    ],
+  ])('%s', async (_what, of, sentence) => {
+    await table(3);
+    expect(await refusal(declared({}, of))).toContain(sentence);
+  });
+
+  test('a user without rights, a wrong password and a server that nobody vouches for', async () => {
+    await table(3);
+    await admin.query(`DROP ROLE IF EXISTS reader`);
+    await admin.query(`CREATE ROLE reader LOGIN PASSWORD 'a-password-of-a-test'`);
+    await admin.query('GRANT SELECT ON credentials TO reader');
+    const dsn = (user: string, password: string) =>
+      new Sensitive(`postgresql://${user}:${password}@localhost:${server.port}/postgres`);
+    const as = (credential: Sensitive, declaration: object = declared()) =>
+      bound(declaration)
+        .run(slice(), ports({ credential: async () => credential }))
+        .then(
+          () => 'done',
+          (error: KeyturnError) => `${error.code}: ${error.message}`,
+        );
+    expect(await as(dsn('reader', 'a-password-of-a-test'))).toBe(
+      'HookRefused: The user must have UPDATE on credentials.sealed; it has not.',
+    );
+    const wrong = await as(dsn('reader', 'not-the-password'));
+    expect(wrong).toMatch(
+      /^HookRefused: .* does not let the user in with this password \(SQLSTATE 28P01\)\.$/,
+    );
+    expect(await as(new Sensitive(server.url('postgres')), { ...declared(), tls: 'system' })).toMatch(
+      /^HookRefused: .* could not be verified by TLS/,
+    );
+    expect(
+      await as(new Sensitive('postgresql://u:p@db.example.com/x'), { ...declared(), tls: 'off-on-loopback' }),
+    ).toContain('must be spoken to over TLS');
+  });
+});
