@@ -24,6 +24,7 @@ const isOurs = within('bin', 'lib', 'lambdas', 'test');
 const arrows = [
   { from: 'lambdas/contract', to: ['lambdas/contract'] },
   { from: 'lambdas/catalog', to: ['lambdas/catalog', 'lambdas/contract'] },
+  { from: 'lambdas/credentials', to: ['lambdas/credentials', 'lambdas/contract'] },
   { from: 'lambdas/dsn', to: ['lambdas/dsn', 'lambdas/contract'] },
   {
     from: 'lambdas/classes',
