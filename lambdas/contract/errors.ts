@@ -31,8 +31,6 @@ export type ErrorCode =
   | 'ConsumersNotHealthy'
   /** A re-encryption could not be run, or not now; no datum was lost. */
   | 'ReencryptionFailed'
-  /** A database refused a statement. */
-  | 'SqlFailed'
   /** Data is left that needs the key which is to go. */
   | 'DataLeft'
   /** An operator asked the rollout to go back. */
@@ -70,6 +68,8 @@ export type ErrorCode =
   | 'TargetFull'
   /** The target takes no writes: a replica, or set to read only. */
   | 'TargetReadOnly'
+  /** The target understood and refused what was asked of it. */
+  | 'TargetRefused'
   /** The target has no database of that name. */
   | 'DatabaseMissing'
   /** The target does not let this user in with this password. */

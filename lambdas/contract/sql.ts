@@ -1,42 +1,17 @@
-/** A PostgreSQL server, as far as Keyturn needs it. `adapters/postgres` implements it. */
-import type { Sensitive } from './sensitive.ts';
+/** The narrow port of an SQL database: what steps, classes and hooks may ask of an open connection. */
 
-export type SqlValue = string | number | boolean | Buffer | null;
-export type SqlRow = Readonly<Record<string, SqlValue>>;
-export type SqlParameter = SqlValue | readonly SqlValue[];
+export type SqlValue = string | number | boolean | null | Uint8Array | readonly string[];
 
-export interface SqlAnswer {
-  readonly rows: readonly SqlRow[];
-  /** Rows that an UPDATE changed. */
-  readonly changed: number;
-}
+export type SqlRow = Readonly<Record<string, unknown>>;
 
-/** One connection. Statements are sent in the order of the calls. */
 export interface SqlClient {
   /**
-   * @param name of a statement that is prepared once per connection. Default: not prepared.
-   * @throws KeyturnError SqlFailed (retryable where the server says "again"), or HookUnreachable when the
-   *   connection is lost. Messages hold the SQLSTATE, never a statement or a value.
+   * Runs one statement. A value goes into `values`, never into `text`.
+   *
+   * @throws KeyturnError whose code says what to do next; it holds nothing that the server or the driver said
+   *   beyond the five characters of the SQLSTATE.
    */
-  query(text: string, parameters?: readonly SqlParameter[], name?: string): Promise<SqlAnswer>;
+  query(text: string, values?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
+  /** Closes the connection. Never fails: what has been lost is closed too. */
   end(): Promise<void>;
-}
-
-/** How the server is verified. There is no fallback to less. */
-export type SqlTls =
-  /** PEM text of the authorities that may vouch for the server (for Amazon RDS: its bundle). */
-  | { readonly ca: string }
-  /** A file of them on the machine, such as /var/runtime/ca-cert.pem, where Lambda's Node.js keeps Amazon's own. */
-  | { readonly caFile: string }
-  /** The authorities that the runtime knows. */
-  | 'system'
-  /** No TLS: only for a server on this very machine. */
-  | 'off-on-loopback';
-
-export interface Sql {
-  /**
-   * Opens a connection, with one attempt to log in.
-   * @throws KeyturnError HookUnreachable, or HookRefused when the server does not let us in or cannot be verified.
-   */
-  connect(dsn: Sensitive, tls: SqlTls): Promise<SqlClient>;
 }

@@ -1,4 +1,5 @@
-import type { ConnectedFleetKind, ConnectedKind } from './hooks.ts';
+import type { ConnectedFleetKind } from './fleet-hooks.ts';
+import type { ConnectedKind } from './hooks.ts';
 import type { Clock, Events, Http, Log, Metrics, Secrets } from './ports.ts';
 import type { ConnectedReencryptKind } from './reencryption.ts';
 import type { InstanceResult, RolloutState } from './rollout-state.ts';

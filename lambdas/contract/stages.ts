@@ -103,7 +103,15 @@ const otherRotation: StageRetry = {
 
 /** Consumers that do not stop, or data that cannot be reached, for a while. */
 const later: StageRetry = {
-  errors: ['ConsumersNotHealthy', 'HookUnreachable', 'ReencryptionFailed', 'SqlFailed', 'NotSettled'],
+  errors: [
+    'ConsumersNotHealthy',
+    'HookUnreachable',
+    'ReencryptionFailed',
+    'TargetUnreachable',
+    'TargetNotReady',
+    'TargetFull',
+    'NotSettled',
+  ],
   intervalSeconds: 20,
   maxAttempts: 6,
   backoffRate: 2,

@@ -4,7 +4,7 @@ import { KeyturnError } from '../contract/errors.ts';
 import { type EventDetail, keyturnEvent } from '../contract/events.ts';
 import { pendingSinceTag, toldTag } from '../contract/marks.ts';
 import type { RolloutState } from '../contract/rollout-state.ts';
-import { executionName } from '../rollout/start.ts';
+import { startAttempt } from '../rollout/start.ts';
 import type { ReconcileContext, SweepCounts } from './context.ts';
 import type { Decision } from './decide.ts';
 import type { Finding, Publication } from './decision.ts';
@@ -46,7 +46,7 @@ export async function act(
 
 /** The execution has the name that the lost event would have given it: whoever comes second starts nothing. */
 async function start(
-  { versionId, previousVersionId, publishedAt }: Publication,
+  { versionId, previousVersionId, lastProvenVersionId, publishedAt, attempt }: Publication,
   sentence: string,
   { secret, seen }: Observed,
   { stateMachines, ports }: ReconcileContext,
@@ -66,16 +66,13 @@ async function start(
     secretId: seen.arn,
     versionId,
     previousVersionId,
+    ...(lastProvenVersionId === undefined ? {} : { lastProvenVersionId }),
     plan: secret.plan,
     publishedAt: publishedAt.toISOString(),
-    attempt: 1,
+    attempt,
   };
   await paces.start();
-  const started = await ports.rollouts.start(
-    machine,
-    executionName(secret.key, state),
-    JSON.stringify(state),
-  );
+  const started = await startAttempt(ports.rollouts, machine, secret.key, state);
   if (started) counts.started += 1;
   const message = started ? sentence : 'nothing: the rollout of this version was started before';
   ports.log({ message, secret: secret.key, versionId });

@@ -1,10 +1,9 @@
 /**
  * What can be wrong with a secret, in the order in which it matters. Each check answers with what to do and a
- * sentence for the operator; the first that objects decides. A hold that has run out will be a check between
- * `rotation-stuck` and `rollout-stalled`, once a plan has a hold.
+ * sentence for the operator; the first that objects decides.
  */
 import type { Check } from './decision.ts';
-import { rolloutLate, rolloutMissing, rolloutStalled } from './rollout-checks.ts';
+import { holdStopped, rolloutLate, rolloutMissing, rolloutStalled } from './rollout-checks.ts';
 import {
   rotationOff,
   rotationOverdue,
@@ -27,6 +26,7 @@ export const checks = [
   { id: 'rotation-under-way', objects: rotationUnderWay },
   { id: 'rollout-missing', objects: rolloutMissing },
   { id: 'rotation-stuck', objects: rotationStuck },
+  { id: 'hold-stopped', objects: holdStopped },
   { id: 'rollout-stalled', objects: rolloutStalled },
   { id: 'rollout-late', objects: rolloutLate },
   {

@@ -1,12 +1,16 @@
 import type { FindingId } from './findings.ts';
 import type { Observed } from './observed.ts';
 
-/** What a rollout needs to know that nobody started. */
+/** What a rollout needs to know that nobody started, or that was stopped from outside. */
 export interface Publication {
   readonly versionId: string;
   /** The version that was current before; null for a secret's first value. */
   readonly previousVersionId: string | null;
+  /** Where a roll-back leads. Left out: to `previousVersionId`. */
+  readonly lastProvenVersionId?: string;
   readonly publishedAt: Date;
+  /** 1 for the first execution of this version's rollout. */
+  readonly attempt: number;
 }
 
 /** What a person is told. */

@@ -23,6 +23,8 @@ export const limits = {
    * forgets an execution and its name after 90 days: past that, "missing" may mean "stalled long ago".
    */
   start: 80 * day,
+  /** How often one version's rollout is continued that was stopped from outside, whoever resumed it in between. */
+  continuations: 2,
   /** Rejections of one pending value before it is dropped. */
   rejections: 3,
   /** Writes to Secrets Manager a second, of a pool of 50 that people and applications share (quotas). */

@@ -13,21 +13,52 @@ export interface Observed {
   readonly versions: Versions;
   /** When each version was made; one that was never filled is missing. */
   readonly made: ReadonlyMap<string, Date>;
-  /** The rollout of the version that `concerned` names. */
+  /** The youngest execution for the version that `concerned` names, or for a phase of it. */
   readonly rollout: RolloutSeen | null;
+  /** Executions of that rollout so far, as far as they run or ended otherwise than well. */
+  readonly attempts: number;
+  /** Of these, the ones that are named after the current version. */
+  readonly attemptsOfCurrent: number;
   readonly now: Date;
   /** How many milliseconds starts are spread over. */
   readonly spread: number;
 }
 
 /** What an observation is made of; the rollout is looked up for the version that it turns out to be about. */
-export type Gathered = Omit<Observed, 'versions' | 'rollout'>;
+export type Gathered = Omit<Observed, 'versions' | 'rollout' | 'attempts' | 'attemptsOfCurrent'>;
 
 export function observed(gathered: Gathered, rolloutOf: (versionId: string) => RolloutSeen | null): Observed {
   const versions = versionsOf(gathered.seen);
   const about = concerned(versions, gathered.made);
-  const rollout = about === null ? null : rolloutOf(rootOf(about, gathered.made.keys()));
-  return { ...gathered, versions, rollout };
+  const known = about === null ? [] : rolloutsOf(rootOf(about, gathered.made.keys()), rolloutOf);
+  return {
+    ...gathered,
+    versions,
+    rollout: youngest(known),
+    attempts: known.reduce((sum, { attempt }) => sum + attempt, 0),
+    attemptsOfCurrent: versions.current === null ? 0 : (rolloutOf(versions.current)?.attempt ?? 0),
+  };
+}
+
+/**
+ * The last executions for a version and for its phases: one that is resumed is named after the phase that was
+ * current then.
+ */
+function rolloutsOf(root: string, rolloutOf: (versionId: string) => RolloutSeen | null): RolloutSeen[] {
+  const family = [root, ...publishedPhases.map((phase) => derivedToken(root, phase))];
+  return family.flatMap((versionId) => rolloutOf(versionId) ?? []);
+}
+
+function youngest(rollouts: readonly RolloutSeen[]): RolloutSeen | null {
+  return rollouts.toSorted((a, b) => b.startedAt.getTime() - a.startedAt.getTime())[0] ?? null;
+}
+
+/** The youngest execution for a version or a phase of it. */
+export function rolloutOfFamily(
+  root: string,
+  rolloutOf: (versionId: string) => RolloutSeen | null,
+): RolloutSeen | null {
+  return youngest(rolloutsOf(root, rolloutOf));
 }
 
 /**

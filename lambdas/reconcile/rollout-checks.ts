@@ -1,8 +1,13 @@
 /** What can be wrong after a rotation has finished. */
 import { command } from '../contract/commands.ts';
+import { beforeLabel } from '../contract/marks.ts';
+import { type PlanId, plans } from '../contract/plan.ts';
+import type { SecretSettings } from '../contract/settings.ts';
+import type { StageId } from '../contract/stages.ts';
+import { derivedToken } from '../contract/tokens.ts';
 import type { Objection } from './decision.ts';
 import { limits, longestRollout } from './limits.ts';
-import { concerned, isMadeByRotation, isMovedBack, isUnclosed, type Observed } from './observed.ts';
+import { concerned, isMadeByRotation, isMovedBack, isUnclosed, type Observed, rootOf } from './observed.ts';
 import { slotOf } from './slot.ts';
 import { ageOf, lasted, nothing, stalled } from './words.ts';
 
@@ -30,8 +35,49 @@ export function rolloutMissing(about: Observed): Objection | null {
     sentence: `The rotation of ${seen.name} finished at ${lastRotatedAt.toISOString()} and no rollout of version ${current} was started: it is started now.`,
     // When Secrets Manager closed the rotation: a moment after AWSCURRENT moved, so that a consumer that is
     // younger has certainly read the new version.
-    state: { versionId: current, previousVersionId: versions.previous, publishedAt: lastRotatedAt },
+    state: {
+      versionId: current,
+      previousVersionId: versions.previous,
+      publishedAt: lastRotatedAt,
+      attempt: 1,
+    },
   };
+}
+
+/**
+ * An overlap that was stopped from outside while both values were held: nothing failed there, and until it goes
+ * on the old value stays accepted. Continued a few times only: whoever stops it again means it. Plans without
+ * a hold are left to a person: what was stopped there may be a re-encryption, which somebody did not want then.
+ *
+ * The next attempt looks at every consumer again and holds anew. When AWSCURRENT moved is not known here, so its
+ * publication counts from now: that restarts consumers once more, and can leave none with an old value.
+ */
+export function holdStopped(about: Observed): Objection | null {
+  const { secret, versions, rollout, made, seen, attempts, attemptsOfCurrent, now } = about;
+  const { current, completed, rolledBack } = versions;
+  if (current === null || current === completed || current === rolledBack) return null;
+  if (rollout?.status !== 'ABORTED' && rollout?.status !== 'TIMED_OUT') return null;
+  if (isMovedBack(versions, made) || attempts > limits.continuations) return null;
+  if (!holds(secret)) return null;
+  const root = rootOf(current, made.keys());
+  if (current !== derivedToken(root, 'promoted')) return null;
+  const before = [...seen.labels].find(([, labels]) => labels.includes(beforeLabel))?.[0] ?? null;
+  return {
+    is: 'start',
+    sentence: `The rollout of ${seen.name} was stopped from outside (${rollout.status}) while both values were held; it is continued now (attempt ${attempts + 1} of at most ${limits.continuations + 1}).`,
+    state: {
+      versionId: current,
+      previousVersionId: before,
+      lastProvenVersionId: root,
+      publishedAt: now,
+      attempt: attemptsOfCurrent + 1,
+    },
+  };
+}
+
+function holds({ plan }: SecretSettings): boolean {
+  const stages: readonly StageId[] = Object.hasOwn(plans, plan) ? plans[plan as PlanId].stages : [];
+  return stages.includes('hold');
 }
 
 /** Told again and never restarted: whoever stopped it, or what did, is still there. */

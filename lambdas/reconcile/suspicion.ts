@@ -7,7 +7,7 @@ import type { SecretSettings } from '../contract/settings.ts';
 import { type FindingId, isFresh, type Told, toldOf } from './findings.ts';
 import { type Versions, versionsOf } from './labels.ts';
 import { limits, longestRollout } from './limits.ts';
-import { rejectionsOf, rootOf } from './observed.ts';
+import { rejectionsOf, rolloutOfFamily, rootOf } from './observed.ts';
 import type { RolloutSeen } from './rollouts-seen.ts';
 import { slotOf } from './slot.ts';
 
@@ -64,7 +64,7 @@ function rolloutIsOpen({ secret, versions, seen, told, now, spread, rolloutOf }:
   const rotated = seen.lastRotatedAt?.getTime();
   // Before its first rotation every value is a person's.
   if (rotated === undefined && !currentIsPending) return false;
-  const rollout = rolloutOf(rootOf(current, seen.labels.keys()));
+  const rollout = rolloutOfFamily(rootOf(current, seen.labels.keys()), rolloutOf);
   if (rollout?.status === 'RUNNING') {
     return isLate(rollout, secret, now) && !isFresh(told, 'rollout-late', current, now);
   }
@@ -78,7 +78,7 @@ function rolloutIsOpen({ secret, versions, seen, told, now, spread, rolloutOf }:
 function rollBackIsOpen({ secret, versions, seen, told, now, rolloutOf }: Listed): boolean {
   const { current, previous, rolledBack, completed } = versions;
   if (previous === null || previous === rolledBack || previous === completed) return false;
-  const rollout = rolloutOf(rootOf(previous, seen.labels.keys()));
+  const rollout = rolloutOfFamily(rootOf(previous, seen.labels.keys()), rolloutOf);
   if (rollout === null) return false;
   // A phase of an overlap has the same rollout as the version before it.
   for (const version of [previous, current ?? previous]) {

@@ -6,6 +6,8 @@ import type { StageContext } from '../contract/stage.ts';
 
 export interface NamedConsumer {
   readonly name: string;
+  /** Whether another secret of the deployment reaches what it restarts. */
+  readonly shared: boolean;
   readonly hook: BoundConsumer;
 }
 
@@ -16,8 +18,17 @@ export function renewingOf({ secretId, versionId, publishedAt }: RolloutState): 
 
 /** The consumers of a secret, each with its hook. @throws KeyturnError SettingsInvalid */
 export function consumersOf(secret: SecretSettings, context: StageContext): NamedConsumer[] {
-  return secret.consumers.map((consumer) => bound(secret, consumer, context));
+  const others = context.settings.secrets
+    .filter(({ key }) => key !== secret.key)
+    .flatMap((other) => other.consumers.map((consumer) => restartsOf(bound(other, consumer, context))));
+  const reached = new Set(others.flat());
+  return secret.consumers.map((consumer) => {
+    const hook = bound(secret, consumer, context);
+    return { name: consumer.name, hook, shared: restartsOf(hook).some((what) => reached.has(what)) };
+  });
 }
+
+const restartsOf = ({ restarts = [] }: BoundConsumer): readonly string[] => restarts;
 
 /** What is still missing, a sentence for each consumer that is not renewed. Changes nothing. */
 export async function missingOf(
@@ -55,10 +66,10 @@ function bound(
   secret: SecretSettings,
   consumer: SecretSettings['consumers'][number],
   { ports }: StageContext,
-): NamedConsumer {
+): BoundConsumer {
   const { name, ...members } = consumer;
   const result = ports.consumers.get(consumer.kind)?.bind(members);
-  if (result?.ok) return { name, hook: result.hook };
+  if (result?.ok) return result.hook;
   throw new KeyturnError({
     code: 'SettingsInvalid',
     message: `The consumer ${name} of ${secret.key} must be of a known kind with its members; it is of kind ${consumer.kind}.`,

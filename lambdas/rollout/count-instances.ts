@@ -1,5 +1,6 @@
 import { KeyturnError } from '../contract/errors.ts';
-import type { BoundFleet, Renewing } from '../contract/hooks.ts';
+import type { BoundFleet } from '../contract/fleet-hooks.ts';
+import type { Renewing } from '../contract/hooks.ts';
 import { supersededError } from '../contract/plan.ts';
 import {
   type InstanceResult,

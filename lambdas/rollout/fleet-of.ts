@@ -1,5 +1,5 @@
 import { KeyturnError } from '../contract/errors.ts';
-import type { BoundFleet } from '../contract/hooks.ts';
+import type { BoundFleet } from '../contract/fleet-hooks.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext } from '../contract/stage.ts';
 

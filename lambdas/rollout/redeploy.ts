@@ -55,7 +55,7 @@ async function renew(
   context: StageContext,
 ): Promise<void> {
   const { clock } = context.ports;
-  await Promise.all(consumers.map(({ hook }) => hook.begin(renewing, clock)));
+  await Promise.all(consumers.map(({ hook, shared }) => hook.begin({ ...renewing, shared }, clock)));
   for (let wait = firstWait; ; wait = Math.min(wait * 1.5, longestWait)) {
     const missing = await missingOf(consumers, renewing, context);
     if (missing.length === 0) return;

@@ -1,6 +1,7 @@
 import { parseDocument, type SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
-import type { BoundFleet, Renewing } from '../contract/hooks.ts';
+import type { BoundFleet } from '../contract/fleet-hooks.ts';
+import type { Renewing } from '../contract/hooks.ts';
 import { type InstanceResult, parseItemState, type RolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';

@@ -49,10 +49,24 @@ export async function startRollout(event: unknown, context: StartContext): Promi
     publishedAt: detail.publishedAt,
     attempt: 1,
   };
-  const name = executionName(secret.key, state);
-  const started = await context.rollouts.start(machine, name, JSON.stringify(state));
+  const started = await startAttempt(context.rollouts, machine, secret.key, state);
   const message = started ? 'started the rollout' : 'nothing: the rollout of this version was started before';
   context.log({ message, secret: secret.key, versionId: detail.versionId });
+}
+
+/**
+ * Starts this attempt of a rollout. Whoever starts it, an event, the reconciler or a person: the same attempt has
+ * the same name, so that it starts once.
+ *
+ * @returns false when it was started before
+ */
+export function startAttempt(
+  rollouts: Rollouts,
+  machine: string,
+  key: string,
+  state: RolloutState,
+): Promise<boolean> {
+  return rollouts.start(machine, executionName(key, state), JSON.stringify(state));
 }
 
 /**

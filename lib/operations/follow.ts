@@ -48,35 +48,75 @@ export async function followRotation(
   begun: Begun,
   following: Following,
 ): Promise<Followed> {
-  const { ports, pause, patience, onProgress } = following;
-  const { key, class: secretClass } = subject.secret;
+  const { ports, patience, onProgress } = following;
   const begin = ports.clock.now().getTime();
   const elapsed = () => ports.clock.now().getTime() - begin;
-  onProgress('create, set, test');
+  const passed: Passed[] = [];
+  const refused = await followSteps(subject, begun, following, passed);
+  if (refused !== null) return refused;
+  const moved = elapsed();
+  onProgress('finish (set and test are done)');
+  const rollout = { secretId: begun.secretArn, versionId: begun.token, attempt: 1 };
+  const followed = await followRollout(subject, rollout, {
+    ...following,
+    patience: Math.max(0, patience - moved),
+  });
+  return { ...followed, passed: [...passed, ...followed.passed] };
+}
+
+/**
+ * The steps, as far as Secrets Manager shows them without a value being read: the version is listed once create
+ * has stored its value, and has AWSCURRENT once finish has moved it. What set and test do in between leaves no
+ * trace there, so they are one entry, and done when finish is seen.
+ *
+ * @param passed gets what is done.
+ * @returns null when AWSCURRENT has moved; else how the rotation ended before that.
+ */
+async function followSteps(
+  { secret, deployment }: Subject,
+  { secretArn, token }: Begun,
+  { ports, pause, patience, onProgress }: Following,
+  passed: Passed[],
+): Promise<Followed | null> {
+  const begin = ports.clock.now().getTime();
+  const elapsed = () => ports.clock.now().getTime() - begin;
+  let created: number | null = null;
+  onProgress('create');
   for (;;) {
-    const labels = (await ports.secrets.describe(begun.secretArn)).labels.get(begun.token) ?? [];
-    if (labels.includes('AWSCURRENT')) break;
-    if (!labels.includes('AWSPENDING') && elapsed() > pause * 3) {
-      return ended('refused', [], 'The rotation was withdrawn: its version lost the label AWSPENDING.', null);
+    // The list of versions is asked for until the new one is in it, and no longer.
+    const overview = created === null ? await ports.secrets.overview(secretArn) : null;
+    const seen = overview ?? (await ports.secrets.describe(secretArn));
+    const at = elapsed();
+    const labels = seen.labels.get(token) ?? [];
+    const isCurrent = labels.includes('AWSCURRENT');
+    if (created === null && (isCurrent || overview?.versions.has(token))) {
+      created = at;
+      passed.push({ name: 'create', seconds: at / 1_000 });
+      if (!isCurrent) onProgress('set, test (create is done)');
     }
-    if (elapsed() > Math.min(patience, stepPatience)) {
+    if (isCurrent) {
+      passed.push({ name: 'set, test, finish', seconds: (at - (created ?? at)) / 1_000 });
+      return null;
+    }
+    if (!labels.includes('AWSPENDING') && at > pause * 3) {
       return ended(
         'refused',
-        [],
-        `The steps were not through after ${span(elapsed())}; what is current has not changed, and Secrets Manager will try again.`,
-        `Why a step failed stands in the log group /aws/lambda/${nameOf(subject.deployment, secretClass.id)}. To clear it: keyturn discard ${key}.`,
+        passed,
+        'The rotation was withdrawn: its version lost the label AWSPENDING.',
+        null,
+      );
+    }
+    if (at > Math.min(patience, stepPatience)) {
+      const stopped = created === null ? 'create' : 'set, test or finish';
+      return ended(
+        'refused',
+        passed,
+        `The steps were not through after ${span(at)}: ${stopped} has not ended. What is current has not changed, and Secrets Manager will try again.`,
+        `Why a step failed stands in the log group /aws/lambda/${nameOf(deployment, secret.class.id)}. To clear it: keyturn discard ${secret.key}.`,
       );
     }
     await ports.clock.sleep(pause);
   }
-  const steps = { name: 'create, set, test, finish', seconds: elapsed() / 1_000 };
-  onProgress('finish');
-  const rollout = { secretId: begun.secretArn, versionId: begun.token, attempt: 1 };
-  const followed = await followRollout(subject, rollout, {
-    ...following,
-    patience: Math.max(0, patience - elapsed()),
-  });
-  return { ...followed, passed: [steps, ...followed.passed] };
 }
 
 /** One execution to its end. */

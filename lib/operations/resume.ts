@@ -1,6 +1,6 @@
 import type { OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
 import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
-import { executionName } from '../../lambdas/rollout/start.ts';
+import { startAttempt as startNumbered } from '../../lambdas/rollout/start.ts';
 import { lookAt, type Sighting } from './look.ts';
 import { refusal } from './refusal.ts';
 import { latestAttempt } from './rollout-standing.ts';
@@ -34,11 +34,8 @@ export async function startAttempt(
 ): Promise<StartedRollout> {
   const latest = await latestAttempt(subject, state.secretId, state.versionId, rollouts);
   const numbered: RolloutState = { ...state, attempt: (latest?.number ?? 0) + 1 };
-  const started = await rollouts.start(
-    machineArn(subject, state.secretId),
-    executionName(subject.secret.key, numbered),
-    JSON.stringify(numbered),
-  );
+  const machine = machineArn(subject, state.secretId);
+  const started = await startNumbered(rollouts, machine, subject.secret.key, numbered);
   return { state: numbered, started };
 }
 

@@ -1,11 +1,14 @@
 /** What people and the world do in a scenario: they supply, consent, wait, break and heal. */
+import * as z from 'zod/mini';
 import type { Operator } from '../../lambdas/adapters/aws/operator.ts';
+import type { rolloutsOf } from '../../lambdas/adapters/aws/rollouts.ts';
+import { parseDocument } from '../../lambdas/contract/document.ts';
 import { consentTag } from '../../lambdas/contract/marks.ts';
-import type { Rollouts } from '../../lambdas/contract/ports.ts';
 import { parseRolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { isInWindow } from '../../lambdas/contract/schedule.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
-import { executionName } from '../../lambdas/rollout/start.ts';
+import type { StageId } from '../../lambdas/contract/stages.ts';
+import { startAttempt } from '../../lambdas/rollout/start.ts';
 import { nameOf } from '../pipeline-function.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
 import type { StagedDeployment, StagedSecret } from './stage-deployment.ts';
@@ -14,7 +17,7 @@ import type { StagedDeployment, StagedSecret } from './stage-deployment.ts';
 export interface Stage {
   readonly client: AccountClient;
   readonly operator: Operator;
-  readonly rollouts: Rollouts;
+  readonly rollouts: ReturnType<typeof rolloutsOf>;
   readonly deployment: StagedDeployment;
   readonly secret: StagedSecret;
   readonly secretId: string;
@@ -98,10 +101,13 @@ export async function closed({ client }: Stage, token: string): Promise<void> {
   throw new Error(`The rotation ${token} was not closed in time.`);
 }
 
-/** A secret that ends no session and has the same consumers: what is rotated beside another one. */
+/**
+ * A secret that ends no session and has the same consumers: what is rotated beside another one. A person may
+ * have to supply its value.
+ */
 export function sharesConsumers(secret: StagedSecret, other: StagedSecret): boolean {
   const names = ({ resolved }: StagedSecret) => resolved.settings.consumers.map(({ name }) => name).join();
-  return generated(other) && !other.resolved.class.cutover && names(secret) === names(other);
+  return rotates(other) && !other.resolved.class.cutover && names(secret) === names(other);
 }
 
 export function companionOf({ secret, others }: Stage): Stage {
@@ -113,6 +119,41 @@ export function companionOf({ secret, others }: Stage): Stage {
 /** Starts a rotation function with an event that it refuses before it touches anything. */
 export async function warm({ client, deployment, secret }: Stage): Promise<void> {
   await client.invoke(nameOf(deployment.resolved.name, secret.resolved.class.id), {});
+}
+
+/**
+ * A person who supplied a value revokes the old one at its provider once the consumers have the new one: when
+ * the secret's rollout is at its proof.
+ *
+ * @param old the value that was current before.
+ */
+export function personAtWork({ client, secret, secretId }: Stage, old: Sensitive): { stop(): void } {
+  const { person } = secret;
+  if (person === null) return { stop() {} };
+  const document = parseDocument(old, 'the value');
+  const variables = Object.fromEntries(document.names().map((name) => [name, document.value(name).reveal()]));
+  const timer = setInterval(() => {
+    void (async () => {
+      const running = (await client.executions()).filter(
+        ({ status, input }) => status === 'RUNNING' && isOf(secretId, parseRolloutState(JSON.parse(input))),
+      );
+      for (const { arn } of running) {
+        const history = await client.history(arn);
+        if (
+          history.some((event) => JSON.stringify(event.stateEnteredEventDetails ?? '').includes('"prove"'))
+        ) {
+          person.revoke(variables);
+          clearInterval(timer);
+        }
+      }
+    })().catch(() => {});
+  }, 100);
+  return { stop: () => clearInterval(timer) };
+}
+
+/** A state names its secret by the ARN: the name, a hyphen and six characters. */
+function isOf(secretId: string, state: { readonly secretId: string }): boolean {
+  return state.secretId === secretId || state.secretId.split(':secret:')[1]?.slice(0, -7) === secretId;
 }
 
 /** Waits until no rollout runs: the companion's may take a little longer than the one that was followed. */
@@ -130,9 +171,43 @@ export async function nextAttempt({ client, operator, rollouts, secret, secretId
   if (latest === undefined) throw new Error(`${secret.resolved.key} has no rollout to resume.`);
   const before = parseRolloutState(JSON.parse(latest.input));
   const state = { ...before, attempt: before.attempt + 1 };
-  const name = executionName(secret.resolved.key, state);
-  await rollouts.start(latest.stateMachineArn, name, JSON.stringify(state));
+  await startAttempt(rollouts, latest.stateMachineArn, secret.resolved.key, state);
   return versionId;
+}
+
+const EnteredState = z.object({ name: z.string(), input: z.string() });
+
+/** Whether data is moved when it rotates. */
+export const movesData = ({ resolved }: StagedSecret) => resolved.reencryptions.length > 0;
+
+/**
+ * Somebody stops the rollout as it comes to this stage, and has it go back: what `rollback` of the CLI does.
+ *
+ * @returns the token of the rotation
+ */
+export async function goneBackFrom(stage: Stage, token: string, at: StageId): Promise<string> {
+  const { client, rollouts, deployment, secret } = stage;
+  const functionName = nameOf(deployment.resolved.name, at);
+  // Its function is slow, so that there is time to stop it.
+  await client.faultCall({ kind: 'delay', milliseconds: 3_000, service: 'secretsmanager', functionName });
+  for (let tries = 0; tries < 1_500; tries += 1) {
+    const execution = (await client.executions()).findLast(({ input }) => input.includes(token));
+    const history = execution === undefined ? [] : await client.history(execution.arn);
+    const entered = history
+      .map(({ stateEnteredEventDetails: state }) => EnteredState.safeParse(state))
+      .find(({ data }) => data?.name === at)?.data;
+    if (execution !== undefined && entered !== undefined) {
+      await rollouts.stop(execution.arn);
+      await client.clearFaults();
+      const state = parseRolloutState(JSON.parse(entered.input));
+      const back = { ...state, attempt: 1, goBack: true };
+      // Under the first number that is free: the version of a phase has had no execution of its own.
+      await startAttempt(rollouts, execution.stateMachineArn, secret.resolved.key, back);
+      return token;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+  throw new Error(`The rollout of ${secret.resolved.key} did not come to ${at}.`);
 }
 
 /** The event of the stall must name exactly these instances, with the count of the others. */

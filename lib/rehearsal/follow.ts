@@ -1,6 +1,8 @@
 /** Follows one rotation from its token to its end: the four steps, then the rollout. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rolledBackError } from '../../lambdas/contract/plan.ts';
+import { ReencryptionState } from '../../lambdas/contract/rollout-state.ts';
+import { derivedToken } from '../../lambdas/contract/tokens.ts';
 import type { AccountClient, ExecutionSummary } from './endpoint/account-client.ts';
 import type { HistoryEvent } from './endpoint/execution-history.ts';
 import type { RotationRun } from './endpoint/secrets-manager/index.ts';
@@ -40,6 +42,8 @@ export interface Followed {
   readonly oldValueRefused: boolean | null;
   /** State transitions of the rollout. */
   readonly transitions: number | null;
+  /** How the stored data was moved, as the rollout's output tells; null when it moved none, or did not complete. */
+  readonly moved: { readonly rows: number; readonly left: number } | null;
 }
 
 /** @param onProgress hears the step or stage that runs now. */
@@ -51,10 +55,12 @@ export async function follow(
   let deadline = performance.now() + patience;
   let seen = 0;
   const known = new Map<string, HistoryEvent[]>();
+  // A rollout that is resumed from a phase of an overlap is named after that phase's version.
+  const versions = new Set<unknown>([token, derivedToken(token, 'promoted')]);
   for (;;) {
     const run = (await client.rotations()).find((one) => one.token === token && one.kind === 'rotation');
     // The latest attempt, where the rollout was resumed.
-    const execution = (await client.executions()).findLast(({ input }) => versionOf(input) === token);
+    const execution = (await client.executions()).findLast(({ input }) => versions.has(versionOf(input)));
     const history = execution === undefined ? [] : await grown(client, execution.arn, known);
     // A map over hundreds of instances takes its time on a busy machine; what still moves is not given up.
     if (history.length > seen) deadline = performance.now() + patience;
@@ -67,6 +73,7 @@ export async function follow(
         sentence: refusal,
         oldValueRefused: null,
         transitions: null,
+        moved: null,
       };
     }
     if (
@@ -86,6 +93,7 @@ export async function follow(
         sentence: stuck,
         oldValueRefused: null,
         transitions: execution.stateTransitions,
+        moved: null,
       };
     }
     await onProgress(now(run, history));
@@ -97,6 +105,7 @@ export async function follow(
         sentence,
         oldValueRefused: null,
         transitions: null,
+        moved: null,
       };
     }
     await sleep(pause);
@@ -130,7 +139,16 @@ function ended(run: RotationRun, execution: ExecutionSummary, history: readonly 
     sentence: end === 'stalled' || end === 'rolled-back' ? failureIn(history) : null,
     oldValueRefused: output?.oldValueRefused === true ? true : null,
     transitions: execution.stateTransitions,
+    moved: movedIn(output),
   };
+}
+
+/** What the state says of stored data: `left` is what no key opens and a person acknowledged. */
+function movedIn(output: Readonly<Record<string, unknown>> | null): Followed['moved'] {
+  const state = ReencryptionState.safeParse(output?.reencryption);
+  if (!state.success || state.data.targets.length === 0) return null;
+  const sum = (of: 'moved' | 'left') => state.data.targets.reduce((total, count) => total + count[of], 0);
+  return { rows: sum('moved'), left: sum('left') };
 }
 
 function endOf({ status, error }: ExecutionSummary, superseded: boolean): End {

@@ -5,10 +5,12 @@ import type { ProbePorts, Verdict } from '../../lambdas/contract/hooks.ts';
 import type { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { nameOf } from '../pipeline-function.ts';
+import { personAtWork } from './acts.ts';
 import { type Followed, follow } from './follow.ts';
 import type { Progress } from './progress.ts';
 import type { ReportOutcome, ReportSecret } from './report.ts';
 import type { Scenario, Stage } from './scenarios.ts';
+import { stopsConsumers, storedObjection } from './stored.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface Played {
@@ -34,7 +36,10 @@ export interface Player {
 
 /** @param begun a token of a rotation that began by itself, when a schedule did it. */
 export async function play(
-  scenario: Pick<Scenario, 'id' | 'expected' | 'begin' | 'clear' | 'onProgress' | 'verify' | 'resumes'>,
+  scenario: Pick<
+    Scenario,
+    'id' | 'expected' | 'begin' | 'beside' | 'clear' | 'onProgress' | 'verify' | 'resumes'
+  >,
   player: Player,
 ): Promise<Played> {
   const { stage, traffic, progress } = player;
@@ -44,23 +49,31 @@ export async function play(
   progress.update(line, 'begins');
   // A rollout that is resumed has moved the value before: what it must prove dead is the previous one.
   const before = await operator.read(secretId, scenario.resumes === true ? 'AWSPREVIOUS' : 'AWSCURRENT');
+  const beside = await besideOf(scenario, stage);
   await client.clearCalls();
   const tally = traffic.tally();
   if (resolved.class.cutover) traffic.beginCutover(resolved.key);
+  const stops = stopsConsumers(resolved);
+  if (stops) traffic.beginStop();
 
   const token = await scenario.begin(stage);
   const begun = await operator.read(secretId, 'AWSCURRENT');
-  const person = personAtWork(player, before.value);
+  const people = [personAtWork(stage, before.value)];
+  if (beside !== null) people.push(personAtWork(beside.stage, beside.before));
   const followed = await follow(client, token, async (what) => {
     progress.update(line, what);
     await scenario.onProgress?.(stage, what);
   });
-  person.stop();
   await new Promise((resolve) => setTimeout(resolve, 200));
   traffic.endCutover(resolved.key);
+  if (stops) traffic.endStop();
   await tally.close();
 
-  const objection = (await scenario.verify?.(stage)) ?? null;
+  const objection =
+    (await scenario.verify?.(stage)) ??
+    (await besideObjection(player, beside)) ??
+    (await storedObjection(stage, before.value, followed.end));
+  for (const person of people) person.stop();
   const ended: ReportOutcome = followed.end === 'superseded' ? 'completed' : followed.end;
   // What must hold beside the outcome is part of it.
   const outcome: ReportOutcome = objection === null ? ended : 'stalled';
@@ -80,8 +93,8 @@ export async function play(
     // Two rotations, or one that began before the counting did, have no count of their own.
     secretsManagerCalls: completed && !['twice in a row', 'schedule'].includes(scenario.id) ? calls : null,
     requests: { total: counts.total, failed: counts.failed },
-    rowsReencrypted: null,
-    rowsLeft: null,
+    rowsReencrypted: followed.moved?.rows ?? null,
+    rowsLeft: followed.moved?.left ?? null,
     oldValueRefused: completed ? await oldValueRefused(player, before.value, followed) : null,
     gapSeconds: completed && resolved.class.cutover ? rounded(tally.counts(resolved.key).gapSeconds) : null,
     why: objection ?? followed.sentence,
@@ -102,26 +115,32 @@ export async function play(
   };
 }
 
-/** A person who supplied a value revokes the old one at its provider once the consumers have the new one. */
-function personAtWork({ stage }: Player, old: Sensitive): { stop(): void } {
-  const { person } = stage.secret;
-  if (person === null) return { stop() {} };
-  const variables = Object.fromEntries(membersOf(old));
-  const timer = setInterval(() => {
-    void (async () => {
-      const running = (await stage.client.executions()).filter(({ status }) => status === 'RUNNING');
-      for (const { arn } of running) {
-        const history = await stage.client.history(arn);
-        if (
-          history.some((event) => JSON.stringify(event.stateEnteredEventDetails ?? '').includes('"prove"'))
-        ) {
-          person.revoke(variables);
-          clearInterval(timer);
-        }
-      }
-    })().catch(() => {});
-  }, 100);
-  return { stop: () => clearInterval(timer) };
+/** The secret that rotates beside the one that is followed, and its value before that. */
+interface Beside {
+  readonly stage: Stage;
+  readonly before: Sensitive;
+}
+
+async function besideOf(scenario: Pick<Scenario, 'beside'>, stage: Stage): Promise<Beside | null> {
+  const found = scenario.beside?.(stage);
+  if (found === undefined) return null;
+  return { stage: found, before: (await found.operator.read(found.secretId, 'AWSCURRENT')).value };
+}
+
+/** What did not hold of the secret that nobody followed, in a sentence; null: it rotated as well. */
+async function besideObjection(player: Player, beside: Beside | null): Promise<string | null> {
+  if (beside === null) return null;
+  const { client, operator, secret, secretId } = beside.stage;
+  const { versionId, value } = await operator.read(secretId, 'AWSCURRENT');
+  const { key } = secret.resolved;
+  const rollouts = (await client.executions()).filter(({ input }) => input.includes(versionId));
+  if (!rollouts.some(({ status }) => status === 'SUCCEEDED'))
+    return `The rollout of ${key} beside it did not complete.`;
+  const there = { ...player, stage: beside.stage };
+  const [old, current] = [await ask(there, beside.before), await ask(there, value)];
+  if (old === null && current === null) return null;
+  if (old !== 'refused') return `The old value of ${key} must be refused; it is ${old}.`;
+  return current === 'accepted' ? null : `The new value of ${key} must be accepted; it is ${current}.`;
 }
 
 /** Whether the target refuses the value that was current before. Asked here again, not believed. */
@@ -167,11 +186,6 @@ async function isUntouched({ client, operator, secretId }: Stage, versionId: str
   const now = await operator.read(secretId, 'AWSCURRENT');
   const restarts = (await client.calls()).filter(({ operation }) => operation === 'UpdateService');
   return now.versionId === versionId && restarts.length === 0;
-}
-
-function membersOf(value: Sensitive): [string, string][] {
-  const document = parseDocument(value, 'the value');
-  return document.names().map((name) => [name, document.value(name).reveal()]);
 }
 
 function verdictLine(row: ReportSecret, followed: Followed): string {

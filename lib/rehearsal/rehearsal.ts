@@ -17,6 +17,7 @@ import { type Played, play } from './play.ts';
 import type { Progress } from './progress.ts';
 import type { Report } from './report.ts';
 import { judge } from './rules.ts';
+import { startRunDatabase } from './run-database.ts';
 import { type Scenario, type Stage, scenarios } from './scenarios.ts';
 import { scheduled } from './scheduled.ts';
 import { type StagedDeployment, type StagedSecret, stageDeployment } from './stage-deployment.ts';
@@ -61,9 +62,16 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     .reduce((sum, one) => ({ tried: sum.tried + one.tried, refused: sum.refused + one.refused }), none);
   const provider = await startProvider();
   const running: Running[] = [];
+  const storing = chosen.filter(movesData).map(({ deployment }) => deployment.platform);
+  const database = storing.length === 0 ? null : await startRunDatabase([...new Set(storing)]);
   try {
     const staging = {
-      world: { seeded: values, provider },
+      world: {
+        seeded: values,
+        provider,
+        ...(database === null ? {} : { databaseUrl: database.databaseUrl }),
+      },
+      databaseCa: database?.ca ?? null,
       twins,
       freePort,
       firstValue: firstValueFrom(values),
@@ -102,7 +110,12 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
   } finally {
     await Promise.allSettled(running.map(({ traffic }) => traffic.stop()));
     await provider.close();
+    await database?.stop();
   }
+}
+
+function movesData({ deployment, keys }: Chosen): boolean {
+  return keys.some((key) => deployment.secrets[key]?.reencrypt !== undefined);
 }
 
 /** RotateSecret is refused while a test run goes on. @throws Error that names a secret whose test failed. */
@@ -171,6 +184,7 @@ async function start(
     });
   }
   progress.note(`Starting ${deployment.resolved.title}, with traffic on it.`);
+  await deployment.stored?.prepare();
   for (const consumer of [...deployment.companions, ...deployment.consumers]) {
     const arnOf = (key: string) =>
       `arn:aws:secretsmanager:${region}:${account}:secret:${nameOfSecret(deployment.secrets.find(({ resolved }) => resolved.key === key))}`;

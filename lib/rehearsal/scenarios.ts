@@ -11,7 +11,9 @@ import {
   companionOf,
   consentIfAsked,
   generated,
+  goneBackFrom,
   isOutsideWindow,
+  movesData,
   namesFailed,
   nextAttempt,
   rolloutsOver,
@@ -37,6 +39,8 @@ export interface Scenario {
   fits(secret: StagedSecret, others: readonly StagedSecret[]): boolean;
   /** Begins the rotation. @returns its token. */
   begin(stage: Stage): Promise<string>;
+  /** The other secret that it rotates, which is nobody's to follow. Left out: none. */
+  readonly beside?: (stage: Stage) => Stage;
   /** Hears which step or stage runs now: a world that changes on the way. */
   onProgress?(stage: Stage, what: string): Promise<void>;
   /** What must hold at the end beside the outcome. @returns the sentence of what did not, or null. */
@@ -137,11 +141,13 @@ export const scenarios: readonly Scenario[] = [
     expected: 'completed',
     once: true,
     fits: (secret, others) => generated(secret) && others.some((other) => sharesConsumers(secret, other)),
+    beside: companionOf,
     async begin(stage) {
       const other = companionOf(stage);
       // A cold start would part them by more than the shortened wait: on AWS that is 20 seconds.
       await warm(stage);
       await warm(other);
+      await supplyIfAsked(other);
       await consentIfAsked(stage);
       await consentIfAsked(other);
       const [token] = await Promise.all([
@@ -199,6 +205,35 @@ export const scenarios: readonly Scenario[] = [
       if (what === 'roll-back' || what === 'redeploy 2') await broken(stage, false);
     },
     clear: (stage) => broken(stage, false),
+  },
+  {
+    // The new key is accepted everywhere, and what should write with it does not become healthy: all goes back.
+    id: 'rolled back after promote',
+    expected: 'rolled-back',
+    once: true,
+    fits: (secret) => generated(secret) && movesData(secret),
+    async begin(stage) {
+      await consentIfAsked(stage);
+      return stage.operator.rotate(stage.secretId);
+    },
+    async onProgress(stage, what) {
+      if (what === 'promote') await broken(stage, true);
+      if (what === 'roll-back') await broken(stage, false);
+    },
+    clear: (stage) => broken(stage, false),
+  },
+  {
+    // Every row is under the new key, and an operator wants the old one back.
+    id: 'rolled back before retire',
+    expected: 'rolled-back',
+    once: true,
+    fits: (secret) => generated(secret) && movesData(secret),
+    async begin(stage) {
+      await consentIfAsked(stage);
+      const token = await stage.operator.rotate(stage.secretId);
+      return goneBackFrom(stage, token, 'count-left');
+    },
+    clear: null,
   },
   {
     // Nobody starts the rollout: the reconciler's next sweep does.

@@ -14,10 +14,15 @@ export interface Ground {
   /** Milliseconds for one exchange. */
   readonly deadline: number;
   readonly cutovers: Cutovers;
+  /** When services were stopped on purpose; always under `everything`. */
+  readonly stops: Cutovers;
   readonly tallies: ReadonlySet<OpenTally>;
   now(): number;
   readVariable(secret: string, variable: string): Promise<string>;
 }
+
+/** What a stop concerns. */
+export const everything = 'everything';
 
 type Judged<T> = Outcome<T> & { /** Why it failed. */ readonly sentence?: string };
 
@@ -98,12 +103,15 @@ export class ClientSession implements Session {
       kind: 'failed',
       sentence: `${this.#client}: ${request.method} ${request.path} ${what}.`,
     });
+    const sentAt = now();
+    const stopped = () => this.#ground.stops.explains(everything, sentAt, now());
     let answer: HttpAnswer;
     try {
       answer = await exchange(agent, url, request, deadline);
     } catch (error) {
-      return failed(`got no answer (${codeOf(error)})`);
+      return stopped() ? { kind: 'refused' } : failed(`got no answer (${codeOf(error)})`);
     }
+    if (answer.status === 503 && stopped()) return { kind: 'refused' };
     if ((answer.status >= 200 && answer.status <= 299) || answer.status === request.lesser) {
       const value = read(answer.body);
       return value === null

@@ -8,7 +8,16 @@ import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from '../deployment/resolve.ts';
 import type { Behaviour } from './behaviour.ts';
 import { healthPathOf, parseProcessConsumer } from './process-consumer.ts';
-import type { Twin, TwinConsumer, TwinSecret, TwinUrls, TwinVariables, TwinWorld } from './twins/twin.ts';
+import { loginsOf, reencryptHere } from './stage-reencryption.ts';
+import type {
+  StoredData,
+  Twin,
+  TwinConsumer,
+  TwinSecret,
+  TwinUrls,
+  TwinVariables,
+  TwinWorld,
+} from './twins/twin.ts';
 
 /** How the tasks of one consumer run. */
 export interface StagedConsumer {
@@ -52,10 +61,14 @@ export interface StagedDeployment {
   readonly consumers: readonly StagedConsumer[];
   readonly secrets: readonly StagedSecret[];
   readonly behaviours: readonly Behaviour[];
+  /** What the platform stores encrypted; null: nothing, or nobody looks at it in this run. */
+  readonly stored: StoredData | null;
 }
 
 export interface Staging {
   readonly world: TwinWorld;
+  /** PEM text that vouches for the run's PostgreSQL; null: there is none. */
+  readonly databaseCa: string | null;
   readonly twins: ReadonlyMap<string, Twin>;
   /** A port on loopback that is free now. */
   freePort(): Promise<number>;
@@ -84,7 +97,7 @@ export async function stageDeployment(
   // The first consumer is the one that answers at the platform's address.
   const url = Object.values(urls)[0] ?? `http://127.0.0.1:${await staging.freePort()}`;
   const here = { url, urls };
-  const resolved = resolveDeployment(onLoopback(deployment, keys, here, twin, staging.world));
+  const resolved = resolveDeployment(onLoopback(deployment, keys, here, twin, staging));
   const leftOut = await firstValuesOf(deployment, keys, here, twin, staging);
   const ground = { deployment, resolved, ports, urls, twin, world: staging.world, leftOut };
   const consumers = Object.entries(deployment.consumers).map(([name, consumer]) =>
@@ -116,8 +129,12 @@ export async function stageDeployment(
       };
     }),
   );
+  const moves = resolved.secrets.some(({ reencryptions }) => reencryptions.length > 0);
+  const stored = usesTwin(deployment) && moves ? (twin?.stored?.(staging.world) ?? null) : null;
   const behaviours = usesTwin(deployment)
-    ? (twin?.behaviours ?? []).filter(({ secret }) => resolved.secrets.some(({ key }) => key === secret))
+    ? [...(twin?.behaviours ?? []), ...(stored?.behaviours ?? [])].filter(({ secret }) =>
+        resolved.secrets.some(({ key }) => key === secret),
+      )
     : consumers.map((consumer) => healthBehaviour(consumer, resolved.secrets[0]?.key ?? ''));
   const heal = usesTwin(deployment) ? twin?.heal?.bind(twin) : undefined;
   return {
@@ -125,11 +142,15 @@ export async function stageDeployment(
     url,
     urls,
     companions,
-    credentials: credentialsOf(deployment, twin, staging.world),
+    credentials: new Map([
+      ...credentialsOf(deployment, twin, staging.world),
+      ...loginsOf(deployment, staging.world),
+    ]),
     heal: heal === undefined ? null : () => heal({ urls }),
     consumers,
     secrets,
     behaviours,
+    stored,
   };
 }
 
@@ -162,9 +183,7 @@ async function firstValuesOf(
   twin: Twin | undefined,
   staging: Staging,
 ): Promise<ReadonlyMap<string, TwinVariables>> {
-  const all = resolveDeployment(
-    onLoopback(deployment, Object.keys(deployment.secrets), here, twin, staging.world),
-  );
+  const all = resolveDeployment(onLoopback(deployment, Object.keys(deployment.secrets), here, twin, staging));
   const values = new Map<string, TwinVariables>();
   for (const secret of all.secrets) {
     if (keys.includes(secret.key)) continue;
@@ -184,7 +203,7 @@ function onLoopback(
   keys: readonly string[],
   { url, urls }: Here,
   twin: Twin | undefined,
-  world: TwinWorld,
+  { world, databaseCa }: Staging,
 ): Deployment {
   const catalog = catalogOf(deployment.platform);
   const secrets = Object.entries(deployment.secrets)
@@ -197,6 +216,9 @@ function onLoopback(
         {
           ...secret,
           source: onThisMachine(secret.source),
+          ...(secret.reencrypt === undefined
+            ? {}
+            : { reencrypt: secret.reencrypt.map((hook) => reencryptHere(hook, { url, databaseCa })) }),
           ...(secret.instances === undefined ? {} : { instances: instancesHere(secret.instances, url) }),
           ...(probeUrl === null || probe === null || probe === undefined
             ? {}

@@ -4,11 +4,12 @@
  * What counts as failed is said in `Outcome` and decided in `session.ts`. The minimal health answer, a 200
  * that an instance gives to a bearer it does not know, is served traffic: it is counted as degraded.
  */
+import { setMaxListeners } from 'node:events';
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Behaviour } from './behaviour.ts';
 import { Cutovers } from './cutovers.ts';
-import { ClientSession, type Ground } from './session.ts';
+import { ClientSession, everything, type Ground } from './session.ts';
 import { OpenTally, type Tally } from './tally.ts';
 
 export interface TrafficOptions {
@@ -30,6 +31,10 @@ export interface Traffic {
   beginCutover(secret: string): void;
   /** Every consumer holds the new value. Tokens last good before now may be refused once more. */
   endCutover(secret: string): void;
+  /** From now on services may be stopped: no answer, and 503, count as refused. */
+  beginStop(): void;
+  /** Every service runs again. */
+  endStop(): void;
   /** Starts counting. Several may be open at once. */
   tally(): Tally;
   /** Sends nothing more, and waits for the requests in flight. */
@@ -41,14 +46,18 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const clients = options.behaviours.reduce((sum, behaviour) => sum + behaviour.clients, 0);
   const agent = new Agent({ keepAlive: true, maxSockets: Math.max(1, clients) });
   const cutovers = new Cutovers();
+  const stops = new Cutovers();
   const tallies = new Set<OpenTally>();
   const stopping = new AbortController();
+  // Every client that sleeps listens to it; Node would warn of a leak from the eleventh on.
+  setMaxListeners(clients, stopping.signal);
   const ground: Ground = {
     url: options.url,
     urls: options.urls ?? {},
     agent,
     deadline: options.deadline ?? 10_000,
     cutovers,
+    stops,
     tallies,
     now: options.now ?? (() => performance.now()),
     readVariable: (secret, variable) => options.readVariable(secret, variable),
@@ -81,6 +90,8 @@ export function startTraffic(options: TrafficOptions): Traffic {
   return {
     beginCutover: (secret) => cutovers.begin(secret, ground.now()),
     endCutover: (secret) => cutovers.end(secret, ground.now()),
+    beginStop: () => stops.begin(everything, ground.now()),
+    endStop: () => stops.end(everything, ground.now()),
     tally() {
       const tally: OpenTally = new OpenTally(() => tallies.delete(tally));
       tallies.add(tally);

@@ -148,7 +148,9 @@ describe('a plain rotation', () => {
     const run = await world.spawned(['rotate', 'JWT_SECRET', '--wait', '--timeout', '30s']);
     expect(run.code).toBe(0);
     expect(run.stderr).not.toContain('\u001b');
-    expect(run.stderr).toMatch(/^ +\d+\.\d s {2}JWT_SECRET: create, set, test\n/);
+    expect(run.stderr).toMatch(/^ +\d+\.\d s {2}JWT_SECRET: create\n/);
+    expect(run.stderr).toMatch(/JWT_SECRET: finish \(set and test are done\)\n/);
+    expect(run.stdout).toMatch(/ {2}create +█/);
     expect(run.stderr).toContain('JWT_SECRET: redeploy\n');
     expect(run.stdout).toContain('JWT_SECRET (signing-key-cutover), rotate: completed after');
     expect(run.stdout).toMatch(/ {2}prove +█/);
@@ -190,6 +192,9 @@ describe('a pending version that is stuck', () => {
     });
     const stuck = await world.inside(['rotate', key, '--wait', '--timeout', '2s']);
     expect(stuck.code).toBe(1);
+    // Create has stored the value, so that it is not what fails; the move of finish is.
+    expect(stuck.stderr).toContain(`${key}: set, test (create is done)\n`);
+    expect(stuck.stdout).toContain('set, test or finish has not ended');
     expect(stuck.stdout).toContain(`/aws/lambda/${functionName}`);
     await world.client.clearFaults();
     await stillNow();

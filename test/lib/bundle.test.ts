@@ -15,11 +15,13 @@ const bundles = [...entries, ...withKind.filter(({ consumerKinds: [kind] }) => k
 );
 const settings: Settings = { schema: 1, deployment: 'test', platform: 'exo', secrets: [] };
 
-describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (_name, { bytes, inputs }) => {
-  it('is at most 400 KB', () => {
+describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (name, { bytes, inputs }) => {
+  // A database driver and the codecs come on top of the SDK.
+  const kilobytes = name.endsWith('-postgres') ? 512 : 400;
+  it(`is at most ${kilobytes} KB`, () => {
     // The smallest has no SDK client at all.
     expect(bytes).toBeGreaterThan(20 * 1024);
-    expect(bytes).toBeLessThanOrEqual(400 * 1024);
+    expect(bytes).toBeLessThanOrEqual(kilobytes * 1024);
   });
 
   it('holds no CDK, and nothing of lib', () => {
@@ -33,7 +35,11 @@ it('only the stages that restart or look at consumers carry their clients', () =
   const withEcs = bundles.filter(({ inputs }) =>
     Object.keys(inputs).some((file) => file.includes('client-ecs')),
   );
-  expect(withEcs.map(({ name }) => name)).toEqual(['stage-redeploy-ecs', 'stage-verify-ecs']);
+  expect(withEcs.map(({ name }) => name)).toEqual([
+    'stage-redeploy-ecs',
+    'stage-quiesce-ecs',
+    'stage-verify-ecs',
+  ]);
 });
 
 it('the same code and settings give the same directory, others another', () => {
@@ -44,7 +50,7 @@ it('the same code and settings give the same directory, others another', () => {
   expect(readFileSync(join(first, 'index.mjs'), 'utf8') === bundleOf({ kind: 'start' }).text).toBe(true);
 });
 
-it('every one of them starts, alone with its settings: an ES module that needs no require', () => {
+it('every one of them starts, alone with its settings', () => {
   const started = [...entries, ...withKind];
   const directories = started.map((entry) => assetDirectory(entry, settings));
   const script = `

@@ -76,7 +76,11 @@ export interface Answer {
 export async function ask(
   url: string,
   route: string,
-  options: { readonly bearer?: string; readonly body?: object } = {},
+  options: {
+    readonly bearer?: string;
+    readonly body?: object;
+    readonly headers?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<Answer> {
   const [method = 'GET', path = '/'] = route.split(' ');
   const response = await fetch(new URL(path, url), {
@@ -84,6 +88,7 @@ export async function ask(
     headers: {
       // Every call on a connection of its own: a kept one would hide a server that has stopped listening.
       connection: 'close',
+      ...options.headers,
       ...(options.bearer === undefined ? {} : { authorization: `Bearer ${options.bearer}` }),
     },
     body: options.body === undefined ? null : JSON.stringify(options.body),

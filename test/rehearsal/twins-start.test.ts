@@ -15,6 +15,16 @@ const ocore = {
   JWT_SECRET: 'an-older-secret-that-somebody-made-by-hand',
 };
 
+const kaireon = {
+  NODE_ENV: 'production',
+  DATABASE_URL: 'postgresql://kaireon@db:5432/kaireon?sslmode=require',
+  NEXTAUTH_SECRET: 'x'.repeat(32),
+  JWT_SIGNING_SECRET: 'x'.repeat(32),
+  CONNECTOR_ENCRYPTION_KEY: 'x'.repeat(32),
+  WEBHOOK_SIGNING_SECRET: 'x'.repeat(32),
+  API_KEY_PEPPER: 'x'.repeat(32),
+};
+
 const thirtyOne = 'x'.repeat(31);
 const thirtyTwo = 'x'.repeat(32);
 
@@ -104,6 +114,34 @@ const ocoreRefuses: readonly Case[] = [
   ],
 ];
 
+const kaireonRefuses: readonly Case[] = [
+  [
+    'an address of another database',
+    { DATABASE_URL: 'postgres://kaireon@db/kaireon' },
+    'DATABASE_URL must start with postgresql://; it does not.',
+  ],
+  [
+    'no encryption key: the fallback is for development',
+    { CONNECTOR_ENCRYPTION_KEY: '' },
+    'CONNECTOR_ENCRYPTION_KEY must be set; it is missing or blank.',
+  ],
+  [
+    'a previous key of 31 characters',
+    { CONNECTOR_ENCRYPTION_KEY_PREVIOUS: thirtyOne },
+    'CONNECTOR_ENCRYPTION_KEY_PREVIOUS must have at least 32 characters; it has 31.',
+  ],
+  [
+    'a key version that is no number',
+    { CONNECTOR_ENCRYPTION_KEY_VERSION: 'v2' },
+    'CONNECTOR_ENCRYPTION_KEY_VERSION must be a whole number from 0 to 999999; it is not.',
+  ],
+  [
+    'no signing key of its own for tokens in production',
+    { JWT_SIGNING_SECRET: '' },
+    'JWT_SIGNING_SECRET must be set; it is missing or blank.',
+  ],
+];
+
 describe('exo refuses to start with', () => {
   it.concurrent.for(exoRefuses)('%s', async ([, changes, sentence], { expect }) => {
     expect(await runTwin('exo', { ...exo, ...changes })).toEqual({ code: 1, output: `exo: ${sentence}\n` });
@@ -119,6 +157,15 @@ describe('ocore refuses to start with', () => {
   });
 });
 
+describe('kaireon refuses to start with', () => {
+  it.concurrent.for(kaireonRefuses)('%s', async ([, changes, sentence], { expect }) => {
+    expect(await runTwin('kaireon-api', { ...kaireon, ...changes })).toEqual({
+      code: 1,
+      output: `kaireon-api: ${sentence}\n`,
+    });
+  });
+});
+
 describe('a twin starts with', () => {
   const starts: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
     ['what the document asks of production', 'exo', exo],
@@ -130,6 +177,7 @@ describe('a twin starts with', () => {
     ],
     ['a duration of several units', 'exo', { ...exo, EXO_JWT_EXPIRY: '1h30m0.5s' }],
     ['what the document strictly requires', 'ocore', ocore],
+    ['what the document requires in production', 'kaireon-api', kaireon],
     [
       'secrets of just 32 characters',
       'ocore',
@@ -144,7 +192,7 @@ describe('a twin starts with', () => {
 
   it.concurrent.for(starts)('%s (%s)', async ([, twin, environment], { expect }) => {
     const { output } = await runTwin(twin, environment);
-    expect(output).toMatch(/^(exo|ocore): listening on http:\/\/127\.0\.0\.1:\d+\n$/);
+    expect(output).toMatch(/^(exo|ocore|kaireon-api): listening on http:\/\/127\.0\.0\.1:\d+\n$/);
   });
 });
 

@@ -3,7 +3,7 @@
  * stored, never what the code under test says of itself.
  */
 import { flawOf } from '../../lambdas/contract/events.ts';
-import { documentOf, type World } from './world.ts';
+import { documentOf, type Rollout, type RolloutEnd, type World } from './world.ts';
 
 export class Checker {
   readonly broken: string[] = [];
@@ -139,7 +139,7 @@ export class Checker {
       if (run.kind !== 'rotation' || run.status !== 'succeeded') continue;
       const rollouts = world.rollouts.filter((rollout) => rollout.versionId === run.token);
       if (rollouts.length !== 1) this.#break('the end', `${run.token} has ${rollouts.length} rollouts`);
-      const end = rollouts[0]?.end ?? 'open';
+      const end = endOf(world, rollouts[0]);
       const replaced = world.currentDocument()?.memory?.root !== run.token && world.currentId() !== run.token;
       // This application can use no value but the first: not a later one, and not one that a person types.
       // A rollout that is cut off on its way back stalls, and the later one goes back in its place.
@@ -156,7 +156,7 @@ export class Checker {
   #oldValuesAreDead(world: World): void {
     const rooted = world.currentDocument()?.memory?.root ?? world.currentId();
     const rollout = world.rollouts.find(({ versionId }) => versionId === rooted);
-    if (rollout?.end !== 'completed') return;
+    if (endOf(world, rollout) !== 'completed') return;
     const current = world.currentDocument()?.value(world.variable).reveal();
     for (const value of world.application.values) {
       if (value !== current)
@@ -204,4 +204,10 @@ export class Checker {
   #break(after: string, sentence: string): void {
     this.broken.push(`after ${after}: ${sentence}`);
   }
+}
+
+/** How a rollout ended; one that was stopped from outside ended as the attempt that went on with it. */
+function endOf(world: World, rollout: Rollout | undefined): RolloutEnd | 'open' {
+  const end = rollout?.end ?? 'open';
+  return end === 'aborted' ? (world.rollouts.at(-1)?.end ?? 'open') : end;
 }

@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { completedTag } from '../../lambdas/contract/marks.ts';
+import { plans } from '../../lambdas/contract/plan.ts';
+import type { StageId } from '../../lambdas/contract/stages.ts';
 import { type FaultKind, type FaultPlan, faultKinds } from './gate.ts';
 import { Checker } from './invariants.ts';
 import { emptySecret, settings } from './settings.ts';
@@ -145,6 +147,64 @@ describe('what a person did', () => {
         reason: expect.stringContaining('it has no value, so createSecret does not get through'),
       },
     });
+  });
+});
+
+describe('an overlap that somebody stops from outside', () => {
+  const overlap = settingOf(({ secretClass }) => secretClass.id === 'signing-key-overlap');
+  const stages: readonly StageId[] = plans[overlap.secretClass.plan].stages;
+  const [promoted, retired] = [stages.indexOf('promote') + 1, stages.indexOf('retire') + 1];
+  const ways = stages.map((stage, index) => [stage, index + 1] as const);
+
+  test.each(ways.filter(([, nth]) => nth > promoted && nth <= retired))(
+    'before %s (stage %i): the reconciler continues it, and it completes',
+    async (_stage, nth) => {
+      const { world, checker } = await started(overlap);
+      world.abortAt = nth;
+      world.sweepEvery();
+      await world.rotate();
+      await world.clock.advance(6 * hour);
+      checker.atEnd(world);
+      expect(checker.broken).toEqual([]);
+      expect(world.rollouts.map(({ end }) => end)).toEqual(['aborted', 'completed']);
+      expect(typesOf(world)).not.toContain('Rollout Stalled');
+      expect(await tagOf(world, completedTag)).toBe(world.currentId());
+    },
+  );
+
+  test.each(ways.filter(([, nth]) => nth <= promoted || nth > retired))(
+    'before %s (stage %i): nothing is held there, so a person is told',
+    async (_stage, nth) => {
+      const { world } = await started(overlap);
+      world.abortAt = nth;
+      world.sweepEvery();
+      await world.rotate();
+      await world.clock.advance(6 * hour);
+      expect(world.rollouts.map(({ end }) => end)).toEqual(['aborted']);
+      expect(typesOf(world)).toContain('Rollout Stalled');
+    },
+  );
+
+  test('again and again: it is continued twice, then a person is told and resumes it', async () => {
+    const { world, checker } = await started(overlap);
+    world.sweepEvery();
+    const ends = () => world.rollouts.map(({ end }) => end);
+    const stopNext = async () => {
+      const before = world.rollouts.length;
+      world.abortAt = stages.indexOf('hold') + 1;
+      if (before === 0) await world.rotate();
+      for (let minutes = 0; minutes < 30 && world.abortAt !== null; minutes += 1)
+        await world.clock.advance(minute);
+    };
+    for (let stop = 0; stop < 3; stop += 1) await stopNext();
+    await world.clock.advance(6 * hour);
+    expect(ends()).toEqual(['aborted', 'aborted', 'aborted']);
+    expect(typesOf(world).filter((type) => type === 'Rollout Stalled')).toEqual(['Rollout Stalled']);
+    world.resume();
+    await world.clock.advance(6 * hour);
+    expect(ends()).toEqual(['aborted', 'aborted', 'aborted', 'completed']);
+    checker.atEnd(world);
+    expect(checker.broken).toEqual([]);
   });
 });
 

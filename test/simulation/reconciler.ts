@@ -64,8 +64,11 @@ export class Reconciler {
 
   #context(process: Process, began: number): ReconcileContext {
     const { service, settings, clock, gate, events, log, rollouts, start } = this.#world;
-    const statusOf = ({ end }: Rollout) =>
-      end === null ? 'RUNNING' : end === 'stalled' || end === 'rolled-back' ? 'FAILED' : 'SUCCEEDED';
+    const statusOf = ({ end }: Rollout) => {
+      if (end === null) return 'RUNNING';
+      if (end === 'aborted') return 'ABORTED';
+      return end === 'stalled' || end === 'rolled-back' ? 'FAILED' : 'SUCCEEDED';
+    };
     const { plan } = settings.secrets[0] ?? { plan: '' };
     return {
       settings,

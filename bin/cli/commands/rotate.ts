@@ -11,7 +11,10 @@ export const command: Command = {
   about: 'one',
   details: `Refuses at once, in a sentence, what Secrets Manager would accept and then fail: a guarded secret without consent,
 a value that nobody has supplied, a rotation that is under way or stuck. With --wait exit code 0 means completed:
-the consumers run with the new value, and the old one was probed where something can probe it.`,
+the consumers run with the new value, and the old one was probed where something can probe it.
+Of the four steps Secrets Manager shows two things: that create has stored the value, and that finish has made it
+current. Set and test lie between them and are shown together; both are done when finish is seen. Why one of them
+fails stands in the log group of the rotation function. Stages of the rollout are shown one by one.`,
   flags: waitFlags,
 
   async run(context) {

@@ -1,4 +1,9 @@
-import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import {
+  ExecutionAlreadyExists,
+  SFNClient,
+  StartExecutionCommand,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import type { Rollouts } from '../../contract/ports.ts';
 import { call } from './errors.ts';
 import type { OperatorAccess } from './operator.ts';
@@ -21,6 +26,16 @@ export function stepFunctions(client: SFNClient): Rollouts {
 }
 
 /** What a person starts from the CLI or a rehearsal, under the operator's credentials. */
-export function rolloutsOf(access: OperatorAccess): Rollouts {
-  return stepFunctions(new SFNClient(access));
+export function rolloutsOf(access: OperatorAccess): Rollouts & {
+  /** Ends an execution at once: "Stop execution" of the console. */ stop(
+    executionArn: string,
+  ): Promise<void>;
+} {
+  const client = new SFNClient(access);
+  return {
+    ...stepFunctions(client),
+    async stop(executionArn) {
+      await call('StopExecution', () => client.send(new StopExecutionCommand({ executionArn })));
+    },
+  };
 }

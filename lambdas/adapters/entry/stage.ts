@@ -2,7 +2,8 @@
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { KeyturnError, publicError } from '../../contract/errors.ts';
-import type { ConnectedFleetKind, ConnectedKind } from '../../contract/hooks.ts';
+import type { ConnectedFleetKind } from '../../contract/fleet-hooks.ts';
+import type { ConnectedKind } from '../../contract/hooks.ts';
 import type { Events, Secrets } from '../../contract/ports.ts';
 import type { ConnectedReencryptKind } from '../../contract/reencryption.ts';
 import { type Environment, parseEnvironment } from '../../contract/settings.ts';

@@ -4,12 +4,18 @@
  */
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { Client, type ClientConfig, types } from 'pg';
+import pg from 'pg';
 import { KeyturnError } from '../../contract/errors.ts';
 import { isLoopbackLiteral } from '../../contract/network-address.ts';
 import type { Sensitive } from '../../contract/sensitive.ts';
-import type { SqlAnswer, SqlClient, SqlTls } from '../../contract/sql.ts';
+import type { SqlClient, SqlRow, SqlValue } from '../../contract/sql.ts';
 import { postgresError } from './errors.ts';
+
+/**
+ * Who may have signed the server's certificate: `system` (the roots that Node ships), certificates as PEM
+ * text, or a file of them, such as the bundle of Amazon RDS.
+ */
+export type Authorities = 'system' | { readonly pem: string } | { readonly path: string };
 
 export interface PostgresTarget {
   /** A name, an IP address, or the absolute directory of a Unix socket. */
@@ -20,42 +26,47 @@ export interface PostgresTarget {
   /** Not empty. */
   readonly password: Sensitive;
   readonly database: string;
-  /** `off-on-loopback` holds for a Unix socket as well. */
-  readonly tls: SqlTls;
-  /** Milliseconds for DNS, TCP, TLS and login together. Default: 10,000. */
+  /** `off` is taken for a loopback address or a Unix socket only. */
+  readonly tls: { readonly authorities: Authorities } | 'off';
+  /** Milliseconds until the login has to be done. Default: 10,000. */
   readonly loginTimeout?: number;
+  /** Milliseconds after which the answer to a statement is given up; 0: never. Default: 30,000. */
+  readonly statementTimeout?: number;
 }
 
 const defaultLoginTimeout = 10_000;
-
-/** Milliseconds that one statement may take on the server. */
-const statementTimeout = 120_000;
-
-/** Milliseconds until the answer to a statement is given up: the server should have said no before. */
-const answerTimeout = statementTimeout + 10_000;
-
-/** Milliseconds that a statement waits for a lock of the application's: longer, and it lets the application go first. */
-const lockTimeout = 5_000;
+const defaultStatementTimeout = 30_000;
 
 /**
  * Logs in, once.
  *
  * @returns the driver's client, for what needs more of it than `SqlClient` has. Its own errors hold values:
  *   pass them through `postgresError`.
- * @throws KeyturnError DeploymentInvalid, ValueRejected, TargetUnreachable, TargetTlsFailed, TargetNotReady,
- *   TargetFull, CredentialRejected, PrivilegeMissing, DatabaseMissing, SqlFailed.
+ * @throws KeyturnError DeploymentInvalid, TargetUnreachable, TargetTlsFailed, TargetNotReady, TargetFull,
+ *   CredentialRejected, DatabaseMissing, TargetRefused.
  */
-export async function connectPostgres(target: PostgresTarget): Promise<Client> {
+export async function connectPostgres(target: PostgresTarget): Promise<pg.Client> {
   const socket = new Socket();
-  const client = new Client(configOf(target, socket));
-  // Without a listener, a connection that breaks while idle would end the process.
+  const client = new pg.Client({
+    host: target.host,
+    port: target.port,
+    user: target.user,
+    password: revealed(target),
+    database: target.database,
+    ssl: tlsOptions(target, socket),
+    sslnegotiation: 'postgres',
+    application_name: 'keyturn',
+    query_timeout: target.statementTimeout ?? defaultStatementTimeout,
+    // Ours, so that the time limit ends it whatever the driver has put on top of it.
+    stream: () => socket,
+  });
+  // A connection that breaks while it is idle must not end the process; the next statement reports it.
   client.on('error', () => {});
-  const limit = target.loginTimeout ?? defaultLoginTimeout;
   let late = false;
   const timer = setTimeout(() => {
     late = true;
     socket.destroy();
-  }, limit);
+  }, target.loginTimeout ?? defaultLoginTimeout);
   try {
     await client.connect();
     return client;
@@ -64,7 +75,7 @@ export async function connectPostgres(target: PostgresTarget): Promise<Client> {
     if (late) {
       throw new KeyturnError({
         code: 'TargetUnreachable',
-        message: `${nameOf(target)} did not complete the login in ${limit} ms.`,
+        message: `${nameOf(target)} did not complete the login in ${target.loginTimeout ?? defaultLoginTimeout} ms.`,
         retryable: true,
       });
     }
@@ -80,72 +91,33 @@ export async function openPostgres(target: PostgresTarget): Promise<SqlClient> {
 }
 
 /** The port on an open client. `name` is what errors call the server. */
-export function sqlClient(client: Client, name: string): SqlClient {
-  // One statement at a time: node-postgres no longer queues them.
-  let last: Promise<unknown> = Promise.resolve();
+export function sqlClient(client: pg.Client, name: string): SqlClient {
   return {
-    query(...asked) {
-      const answer = last.then(() => query(client, name, ...asked));
-      last = answer.catch(() => {});
-      return answer;
+    async query(text, values: readonly SqlValue[] = []) {
+      try {
+        return (await client.query<SqlRow>(text, [...values])).rows;
+      } catch (caught) {
+        throw postgresError(caught, name);
+      }
     },
-    end: () => client.end().catch(() => {}),
+    async end() {
+      await client.end().catch(() => {});
+    },
   };
 }
-
-async function query(
-  client: Client,
-  server: string,
-  ...[text, parameters = [], name]: Parameters<SqlClient['query']>
-): Promise<SqlAnswer> {
-  try {
-    const result = await client.query({
-      text,
-      values: [...parameters],
-      ...(name === undefined ? {} : { name }),
-    });
-    return { rows: result.rows, changed: result.rowCount ?? 0 };
-  } catch (caught) {
-    throw postgresError(caught, server);
-  }
-}
-
-/** Everything that the driver would otherwise take from the environment is given. */
-function configOf(target: PostgresTarget, socket: Socket): ClientConfig {
-  return {
-    host: target.host,
-    port: target.port,
-    user: target.user,
-    password: passwordOf(target),
-    database: target.database,
-    ssl: tlsOptions(target, socket),
-    sslnegotiation: 'postgres',
-    application_name: 'keyturn',
-    statement_timeout: statementTimeout,
-    lock_timeout: lockTimeout,
-    query_timeout: answerTimeout,
-    keepAlive: true,
-    // Ours, so that the time limit ends it whatever the driver has put on top of it.
-    stream: () => socket,
-    // Values stay as the server writes them: a number that JavaScript cannot hold would move a row.
-    types: { getTypeParser: (oid) => (oid === types.builtins.BYTEA ? types.getTypeParser(oid) : asText) },
-  };
-}
-
-const asText = (text: string | Buffer): string => String(text);
 
 /** The driver takes an empty password for none, and looks for another one in the environment. */
-function passwordOf({ password }: PostgresTarget): string {
+function revealed({ password }: PostgresTarget): string {
   const text = password.reveal();
   if (text !== '') return text;
   throw new KeyturnError({ code: 'ValueRejected', message: 'The password must not be empty.' });
 }
 
-function tlsOptions({ host, tls }: PostgresTarget, socket: Socket): ClientConfig['ssl'] {
-  if (tls !== 'off-on-loopback') {
+function tlsOptions({ host, tls }: PostgresTarget, socket: Socket) {
+  if (tls !== 'off') {
     return {
-      ...(tls === 'system' ? {} : { ca: 'ca' in tls ? tls.ca : fileOf(tls.caFile) }),
-      minVersion: 'TLSv1.2',
+      ...(tls.authorities === 'system' ? {} : { ca: pemOf(tls.authorities) }),
+      minVersion: 'TLSv1.2' as const,
       // Given explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off. The driver sets the
       // server name, and has the certificate checked for the host, be it a name or an address.
       rejectUnauthorized: true,
@@ -155,7 +127,7 @@ function tlsOptions({ host, tls }: PostgresTarget, socket: Socket): ClientConfig
   if (host !== 'localhost') {
     throw new KeyturnError({
       code: 'DeploymentInvalid',
-      message: `A server on another machine must be spoken to over TLS; the deployment switches it off for ${host}.`,
+      message: `tls may be "off" only for a loopback address or a Unix socket; the host is ${host}.`,
       hint: 'Leave tls out, and give the certificate authority of the server.',
     });
   }
@@ -166,13 +138,14 @@ function tlsOptions({ host, tls }: PostgresTarget, socket: Socket): ClientConfig
   return false;
 }
 
-function fileOf(path: string): string {
+function pemOf(authorities: Exclude<Authorities, 'system'>): string {
+  if ('pem' in authorities) return authorities.pem;
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(authorities.path, 'utf8');
   } catch {
     throw new KeyturnError({
       code: 'DeploymentInvalid',
-      message: `The file of certificate authorities must be readable; ${path} is not.`,
+      message: `The file of certificate authorities must be readable; ${authorities.path} is not.`,
     });
   }
 }

@@ -41,9 +41,9 @@ const states: Readonly<Record<string, Meaning>> = {
   '57P03': { code: 'TargetNotReady', says: 'starts, stops or recovers', retryable: true },
   '57P05': { code: 'TargetNotReady', says: 'ended the connection, which was idle', retryable: true },
   '08': { code: 'TargetUnreachable', says: 'lost the connection', retryable: true },
-  '40': { code: 'SqlFailed', says: 'gave way to another transaction', retryable: true },
-  '55P03': { code: 'SqlFailed', says: 'did not get a lock in time', retryable: true },
-  '57014': { code: 'SqlFailed', says: 'ended a statement that took too long', retryable: true },
+  '40': { code: 'TargetNotReady', says: 'gave way to another transaction', retryable: true },
+  '55P03': { code: 'TargetNotReady', says: 'did not get a lock in time', retryable: true },
+  '57014': { code: 'TargetNotReady', says: 'ended a statement that took too long', retryable: true },
 };
 
 /** Messages of the driver (pg, connection.js) that come without a code. */
@@ -95,7 +95,7 @@ function meaningOf(caught: unknown): { meaning: Meaning; reason: string } {
   if (code !== null && /^[0-9A-Z]{5}$/.test(code)) {
     const meaning = states[code] ?? states[code.slice(0, 2)];
     return {
-      meaning: meaning ?? { code: 'SqlFailed', says: 'refused a statement' },
+      meaning: meaning ?? { code: 'TargetRefused', says: 'refused a statement' },
       reason: `SQLSTATE ${code}`,
     };
   }

@@ -169,18 +169,35 @@ except Exception:
 
 /**
  * Reads `docker inspect` of a service's containers, whose JSON holds their environment, and prints only how
- * many there are, how many are not healthy, when the oldest started and when the youngest did.
+ * many there are, how many are not healthy, when the oldest started, when the youngest did, and whether all
+ * are young: made after the version was published and after the file last changed, so with every value that
+ * is in it. A container's environment is as old as the container, however often it was started since; and
+ * nobody can set the time at which an inode changed.
+ *
+ * Arguments: the file, and when the version was published, in milliseconds.
  */
 export const inspectProgram = `
-import json, sys
+import calendar, json, os, sys, time
+
+def nanoseconds(text):
+    if not text.endswith("Z"):
+        return 0
+    fraction = (text[19:-1].lstrip(".") + "000000000")[:9]
+    return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) * 10**9 + int(fraction)
+
 try:
-    states = [container["State"] for container in json.load(sys.stdin)]
+    containers = json.load(sys.stdin)
+    states = [container["State"] for container in containers]
     started = sorted(state["StartedAt"] for state in states)
     bad = [state for state in states if state["Status"] != "running"
            or (state.get("Health") or {}).get("Status", "healthy") not in ("healthy", "none", "")]
-    print(len(states), len(bad), started[0] if started else "-", started[-1] if started else "-")
+    young = 0
+    if states and not bad:
+        since = max(os.stat(sys.argv[1]).st_ctime_ns, int(sys.argv[2]) * 10**6)
+        young = int(all(nanoseconds(container["Created"]) > since for container in containers))
+    print(len(states), len(bad), started[0] if started else "-", started[-1] if started else "-", young)
 except Exception:
-    print(0, 0, "-", "-")
+    print(0, 0, "-", "-", 0)
 `;
 
 /** Waits for the lock that descriptor 9 of the shell holds on the directory. */

@@ -14,10 +14,10 @@ export interface HostScript {
   readonly healthSeconds: number;
   /** Seconds that a container without a health check must have run. */
   readonly steadySeconds: number;
-  /** Says which restart this is. A host that has done it does not do it again. */
-  readonly mark: string;
-  /** Name of the file in the directory that keeps the mark. */
-  readonly markFile: string;
+  /** When the version was published. */
+  readonly since: Date;
+  /** Seconds in which other secrets may bring their values before the services restart; 0: none does. */
+  readonly gatherSeconds: number;
 }
 
 /** What a number means with which the script ends. */
@@ -41,6 +41,10 @@ const lockSeconds = 120;
  * The whole script. Each value in it is quoted, and was checked by the schema of the consumer before; the
  * secret's value is not among them. Everything that docker prints is dropped: a warning of compose quotes
  * parts of values, the output of inspect is a container's environment.
+ *
+ * A service whose containers are younger than everything in the file is not made anew: this restart was done
+ * before, or the one for another secret came after this value was brought. Both hold the directory while they
+ * write and while they restart, so that a container has read all of the file or is older than a change of it.
  */
 export function hostScript(given: HostScript): string {
   const pairs = Object.entries(given.variables).map(([name, variable]) => quoted(`${name}=${variable}`));
@@ -53,27 +57,22 @@ end() { echo "keyturn exit $1"; exit "$1"; }
 for tool in docker aws python3; do command -v "$tool" >/dev/null 2>&1 || end 64; done
 docker compose version >/dev/null 2>&1 || end 64
 cd ${quoted(given.directory)} 2>/dev/null || end 72
-exec 9<. || end 72
-python3 -c ${quoted(lockProgram)} ${lockSeconds} || end 75
+hold() { exec 9<. || end 72; python3 -c ${quoted(lockProgram)} ${lockSeconds} || end 75; }
+hold
 python3 -c ${quoted(rewriteProgram)} ${quoted(given.secretId)} ${quoted(given.versionId)} ${quoted(given.region)} ${quoted(given.file)} ${pairs.join(' ')} 2>/dev/null 9<&-
 code=$?
-mark=${quoted(given.mark)}
-mark_file=${quoted(given.markFile)}
-case $code in
-  0) if [ "$(cat "$mark_file" 2>/dev/null)" = "$mark" ]; then fresh=yes; else fresh=no; fi ;;
-  10) fresh=no ;;
-  *) end "$code" ;;
-esac
-[ $fresh = yes ] || rm -f "$mark_file"
-look() {
+case $code in 0|10) ;; *) end "$code" ;; esac
+${given.gatherSeconds > 0 ? `exec 9<&-\nsleep ${given.gatherSeconds}\nhold\n` : ''}look() {
   containers=$(docker compose ps --all --quiet "$1" 2>/dev/null 9<&-)
-  [ -n "$containers" ] || { echo "0 0 - -"; return; }
+  [ -n "$containers" ] || { echo "0 0 - - 0"; return; }
   # One id a word.
-  docker inspect $containers 2>/dev/null 9<&- | python3 -c ${quoted(inspectProgram)} 9<&-
+  docker inspect $containers 2>/dev/null 9<&- | python3 -c ${quoted(inspectProgram)} ${quoted(given.file)} ${given.since.getTime()} 9<&-
 }
 for service in ${given.services.map(quoted).join(' ')}; do
   begun=$(date +%s)
-  if [ $fresh = no ]; then
+  state=$(look "$service")
+  set -- $state
+  if [ "\${5:-0}" -eq 0 ]; then
     docker compose up -d --force-recreate --no-deps "$service" >/dev/null 2>&1 9<&- || { echo "keyturn failed $service"; end 70; }
   fi
   steady_since=$(date +%s); last=""
@@ -89,8 +88,6 @@ for service in ${given.services.map(quoted).join(' ')}; do
   done
   echo "keyturn service $service $1 $2 $3 $((now - begun))"
 done
-# Kept under another name until it is whole, so that a crash leaves the mark or none.
-printf "%s" "$mark" >"$mark_file.new" && mv "$mark_file.new" "$mark_file"
 end 0
 `;
 }

@@ -1,4 +1,4 @@
-import { defineFleet } from '../../contract/hooks.ts';
+import { defineFleet } from '../../contract/fleet-hooks.ts';
 import type { HttpResponse } from '../../contract/ports.ts';
 import { atPointer, parsedJson } from '../json-pointer.ts';
 import { addressBreaks } from '../probe/address.ts';

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { KeyturnError } from '../../contract/errors.ts';
-import { defineRedeploy, type IamStatement, type Renewal, type Renewing } from '../../contract/hooks.ts';
+import {
+  defineRedeploy,
+  gatherSeconds,
+  type IamStatement,
+  type Renewal,
+  type Renewing,
+} from '../../contract/hooks.ts';
 import type { HostResult, Hosts, RunCommand, SentCommand } from '../compose/api.ts';
 import { exitCodes, hostScript, reportOf } from '../compose/script.ts';
 
@@ -108,6 +114,9 @@ export const hook = defineRedeploy<Consumer, RunCommand>({
       : `steadySeconds must be less than healthSeconds (${healthSeconds}); received ${steadySeconds}.`;
   },
 
+  /** Without the hosts: a tag and an id may mean the same one, and two that differ cost a wait and no more. */
+  restarts: ({ directory, services }) => services.map((service) => `compose/${directory}/${service}`),
+
   async begin(consumer, renewing, systems) {
     const last = await lastSent(consumer, renewing, systems);
     if (last !== null && last.state !== 'failed') return;
@@ -115,7 +124,7 @@ export const hook = defineRedeploy<Consumer, RunCommand>({
       hosts: consumer.hosts,
       comment: commentOf(consumer, renewing),
       script: scriptOf(consumer, renewing),
-      timeoutSeconds: consumer.services.length * consumer.healthSeconds + spareSeconds,
+      timeoutSeconds: consumer.services.length * consumer.healthSeconds + spareSeconds + gatherTime(renewing),
       hostsAtOnce: consumer.hostsAtOnce,
     });
   },
@@ -163,6 +172,11 @@ async function lastSent(
   return last ?? null;
 }
 
+/** Seconds in which other secrets may bring their values to the file before the services restart. */
+function gatherTime({ shared = false }: Renewing): number {
+  return shared ? gatherSeconds : 0;
+}
+
 /** Says which restart it is: the version, its publication, the secret and the consumer. At most 100 characters. */
 function commentOf(consumer: Consumer, { secretId, versionId, since }: Renewing): string {
   return `keyturn ${versionId} ${digest([secretId, since.toISOString(), consumer]).slice(0, 20)}`;
@@ -188,8 +202,8 @@ function scriptOf(consumer: Consumer, renewing: Renewing): string {
   const { directory, file, variables, services, healthSeconds, steadySeconds } = consumer;
   return hostScript({
     ...{ secretId, versionId, region, directory, file, variables, services, healthSeconds, steadySeconds },
-    mark: commentOf(consumer, renewing),
-    markFile: `.keyturn-${digest([secretId, file, services]).slice(0, 16)}`,
+    since: renewing.since,
+    gatherSeconds: gatherTime(renewing),
   });
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
-import { defineRedeploy, eachSecret, type Renewing } from '../../contract/hooks.ts';
+import { defineRedeploy, eachSecret, gatherSeconds, type Renewing } from '../../contract/hooks.ts';
 import type { Clock } from '../../contract/ports.ts';
 import type { Kubernetes, Place, Workload, WorkloadState } from '../kubernetes/api.ts';
 import { lacking, lackingPods, moment, restartedAt, restartedAtKey } from '../kubernetes/progress.ts';
@@ -90,6 +90,9 @@ export const hook = defineRedeploy<Consumer, Kubernetes>({
     return null;
   },
 
+  restarts: ({ cluster, region = '', namespace, workloads }) =>
+    workloads.map(({ kind, name }) => ['kubernetes', region, cluster, namespace, kind, name].join('/')),
+
   async begin(consumer, renewing, api, clock) {
     const place = placeOf(consumer);
     const open = await Promise.all(
@@ -101,6 +104,7 @@ export const hook = defineRedeploy<Consumer, Kubernetes>({
     const waiting = open.filter(({ begun }) => !begun);
     if (waiting.length === 0) return;
     const since = await synced(consumer, place, renewing, api, clock);
+    if (renewing.shared === true && isPatched(consumer)) await clock.sleep(gatherTime(renewing));
     await Promise.all(waiting.map(({ workload }) => restart(workload, since, place, renewing, api, clock)));
   },
 
@@ -122,6 +126,19 @@ export const hook = defineRedeploy<Consumer, Kubernetes>({
 
 function placeOf({ cluster, region, namespace }: Consumer): Place {
   return { cluster, region: region ?? null, namespace };
+}
+
+/** Whether Keyturn brings the value: what External Secrets or the pods read is there since its publication. */
+function isPatched({ sync }: Consumer): boolean {
+  return sync !== 'none' && 'secret' in sync;
+}
+
+/**
+ * Milliseconds in which other secrets may bring their values. Up to five seconds differ from secret to secret,
+ * so that two that were brought at the same moment do not both look for a restart before either begins one.
+ */
+function gatherTime({ secretId }: Renewing): number {
+  return gatherSeconds * 1000 + (Number.parseInt(digestOf(secretId).slice(0, 8), 16) % 5000);
 }
 
 /** Brings the value into the namespace. @returns the moment from which a pod that starts gets it */
@@ -180,7 +197,11 @@ async function missingOf(
 
 /** Annotation of a workload for one secret; its value says for which version it was restarted. */
 function recordKey({ secretId }: Renewing): string {
-  return `keyturn/secret-${createHash('sha256').update(secretId).digest('hex').slice(0, 16)}`;
+  return `keyturn/secret-${digestOf(secretId).slice(0, 16)}`;
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 function recordOf({ versionId, since }: Renewing, inPlace: Date): string {

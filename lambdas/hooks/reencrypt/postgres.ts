@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 import type { Random } from '../../contract/ports.ts';
 import { defineReencrypt, type ReencryptPorts } from '../../contract/reencryption.ts';
-import type { Sql, SqlTls } from '../../contract/sql.ts';
 import { Column, columnBreaks, targetOf } from '../sweep/columns.ts';
+import type { Server, Tls } from '../sweep/connection.ts';
 import { runSweep, type Sweep } from '../sweep/sweep.ts';
 
 const secretId =
@@ -36,7 +36,7 @@ const Hook = z.object({
 type Hook = z.infer<typeof Hook>;
 
 export interface SweepPort {
-  readonly sql: Sql;
+  readonly server: Server;
   readonly random: Random;
 }
 
@@ -66,14 +66,14 @@ export const hook = defineReencrypt<Hook, SweepPort>({
     runSweep(sweepOf(declared, port, ports), { ...slice, dryRun: true }, ports),
 });
 
-function sweepOf(declared: Hook, { sql, random }: SweepPort, ports: ReencryptPorts): Sweep {
+function sweepOf(declared: Hook, { server, random }: SweepPort, ports: ReencryptPorts): Sweep {
   const { columns, batch, connection, rowsPerSecond, replicaLagSeconds, activeSessions } = declared;
-  const tls: SqlTls = declared.tls;
+  const tls: Tls = declared.tls;
   return {
     columns,
     batch,
     random,
     limits: { rowsPerSecond, replicaLagSeconds, activeSessions },
-    connect: async () => sql.connect(await ports.credential(connection.secret, connection.member), tls),
+    connect: async () => server.connect(await ports.credential(connection.secret, connection.member), tls),
   };
 }

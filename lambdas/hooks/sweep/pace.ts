@@ -1,5 +1,5 @@
 import type { Clock } from '../../contract/ports.ts';
-import type { SqlClient } from '../../contract/sql.ts';
+import type { Connection } from './connection.ts';
 
 export interface PaceLimits {
   /** Rows per second at most; undefined: as fast as the server takes them. */
@@ -20,7 +20,7 @@ const askEvery = 1_000;
 const pause = 500;
 
 /** @param client answers beside the sweep's own statements. */
-export function paceOf(limits: PaceLimits, client: SqlClient, clock: Clock, remaining: () => number): Pace {
+export function paceOf(limits: PaceLimits, client: Connection, clock: Clock, remaining: () => number): Pace {
   const { rowsPerSecond } = limits;
   const began = clock.now().getTime();
   let rows = 0;
@@ -43,7 +43,7 @@ export function paceOf(limits: PaceLimits, client: SqlClient, clock: Clock, rema
 
 async function isStrained(
   { replicaLagSeconds, activeSessions }: PaceLimits,
-  client: SqlClient,
+  client: Connection,
 ): Promise<boolean> {
   const { rows } = await client.query(
     // A user without pg_read_all_stats sees no lag here: NULL, which is no reason to wait.

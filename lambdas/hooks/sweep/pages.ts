@@ -1,7 +1,7 @@
 /** Reads a column page by page along its key, and writes rows back only where nobody else has written since. */
 import type { RowContext, Stored } from '../../contract/ciphers.ts';
-import type { SqlClient, SqlRow } from '../../contract/sql.ts';
 import { type Column, quoted, tableOf } from './columns.ts';
+import type { Cells, Connection } from './connection.ts';
 
 /** A row as it was read. */
 export interface Row {
@@ -33,8 +33,8 @@ export interface Pages {
 export function pagesOf(
   column: Column,
   types: ReadonlyMap<string, string>,
-  reader: SqlClient,
-  writer: SqlClient,
+  reader: Connection,
+  writer: Connection,
 ): Pages {
   const table = tableOf(column);
   const key = column.key.map(quoted);
@@ -101,7 +101,7 @@ function updateOf({ version }: Column, { table, key, keyTypes, value, valueType 
     WHERE ${sameRow} AND t.xmin = v.xmin_read`;
 }
 
-function rowOf(row: SqlRow, keys: number, extras: number): Row {
+function rowOf(row: Cells, keys: number, extras: number): Row {
   const texts = (prefix: string, count: number) =>
     Array.from({ length: count }, (_, index) => String(row[`${prefix}${index}`] ?? ''));
   const { stored, version } = row;

@@ -9,8 +9,8 @@ import {
   type SliceReport,
   type TargetCount,
 } from '../../contract/reencryption.ts';
-import type { SqlClient } from '../../contract/sql.ts';
 import { type Column, codecOfColumn, targetOf } from './columns.ts';
+import type { Connection } from './connection.ts';
 import { begin, type Cursor, parseCursor } from './cursor.ts';
 import { type PaceLimits, paceOf } from './pace.ts';
 import { pagesOf } from './pages.ts';
@@ -22,7 +22,7 @@ export interface Sweep {
   readonly batch: number;
   readonly limits: PaceLimits;
   readonly random: Random;
-  connect(): Promise<SqlClient>;
+  connect(): Promise<Connection>;
 }
 
 /** Times that a slice goes on after a connection was lost or the server said "again". */
@@ -68,7 +68,7 @@ class Progress {
   }
 
   async goOn(): Promise<SliceReport> {
-    const clients: SqlClient[] = [];
+    const clients: Connection[] = [];
     try {
       for (let opened = 0; opened < 2; opened += 1) clients.push(await this.#sweep.connect());
       const [reader, writer] = clients;
@@ -84,7 +84,7 @@ class Progress {
   }
 
   /** @returns false when the time ran short. */
-  async #pass(column: Column, reader: SqlClient, writer: SqlClient): Promise<boolean> {
+  async #pass(column: Column, reader: Connection, writer: Connection): Promise<boolean> {
     const { ring, dryRun } = this.#slice;
     const { random, limits, batch } = this.#sweep;
     const facts = await factsOf(column, reader);

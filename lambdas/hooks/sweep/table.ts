@@ -1,7 +1,7 @@
 /** A column as the server has it: what the sweep's statements are made of, and whether it may begin. */
 import { KeyturnError } from '../../contract/errors.ts';
-import type { SqlClient } from '../../contract/sql.ts';
 import { type Column, tableOf, targetOf } from './columns.ts';
+import type { Connection } from './connection.ts';
 
 export interface TableFacts {
   /** The server only replays another one's log. */
@@ -24,7 +24,7 @@ const stored = ['text', 'character varying', 'bytea'];
 const numbers = ['smallint', 'integer', 'bigint'];
 
 /** Gathers; changes nothing. */
-export async function factsOf(column: Column, client: SqlClient): Promise<TableFacts> {
+export async function factsOf(column: Column, client: Connection): Promise<TableFacts> {
   const table = tableOf(column);
   const { rows } = await client.query(
     `SELECT pg_is_in_recovery() AS read_only, c.oid IS NOT NULL AS found,

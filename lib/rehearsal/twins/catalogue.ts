@@ -1,9 +1,10 @@
 /** The platforms that a rehearsal can play: a platform is its file and its line here. */
 import { crewai } from './crewai.ts';
 import { exo } from './exo.ts';
+import { kaireon } from './kaireon.ts';
 import { ocore } from './ocore.ts';
 import type { Twin } from './twin.ts';
 
 export const twins: ReadonlyMap<string, Twin> = new Map(
-  [crewai, exo, ocore].map((twin): [string, Twin] => [twin.platform, twin]),
+  [crewai, exo, kaireon, ocore].map((twin): [string, Twin] => [twin.platform, twin]),
 );

@@ -1,12 +1,14 @@
 /**
  * A stand-in of oCore's backend, after its document "Backend configuration": the same variables, read at
- * start only, the same refusals to start, tokens of JWT_SECRET, and the health payload behind
- * HEALTH_CHECK_TOKEN.
+ * start only, the same refusals to start, tokens of JWT_SECRET, the health payload behind HEALTH_CHECK_TOKEN,
+ * and SSH credentials that PostgreSQL keeps encrypted under SSH_ENCRYPTION_KEY.
  *
- * What it leaves out: the database (the URL must be there, nobody connects) and the SSH gateway.
+ * What it leaves out: the SSH gateway; where that would use a credential, this one shows its SHA-256.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isText, serve } from './http-server.mjs';
+import { databaseOf } from './database.mjs';
+import { isText, notFound, serve } from './http-server.mjs';
+import { credentialsOf, vaultOf } from './ocore-credentials.mjs';
 import { tokensOf } from './tokens.mjs';
 import {
   duration,
@@ -43,6 +45,8 @@ const settings = settingsOrExit('ocore', (environment) => {
   return {
     databaseUrl,
     jwtSecret,
+    // In development only, the document derives the key from the other secret.
+    credentialText: sshKey !== '' || environment.ENVIRONMENT !== 'development' ? sshKey : jwtSecret,
     // The document names both variables and gives no default; these are usual.
     accessLifetime: duration(environment, 'JWT_ACCESS_EXPIRY', '15m'),
     refreshLifetime: duration(environment, 'JWT_REFRESH_EXPIRY', '168h'),
@@ -54,6 +58,10 @@ const settings = settingsOrExit('ocore', (environment) => {
 });
 
 const tokens = tokensOf(settings.jwtSecret);
+const credentials =
+  settings.credentialText === ''
+    ? null
+    : credentialsOf(databaseOf(settings.databaseUrl).query, vaultOf(settings.credentialText));
 const startedAt = new Date();
 /** @type {import('./http-server.mjs').Reply} */
 const unauthorized = { status: 401, body: { error: 'the token is missing, expired or not ours' } };
@@ -86,8 +94,36 @@ serve({
       if (claims === null || claims.use === 'refresh') return unauthorized;
       return { status: 200, body: { claims } };
     },
+
+    'GET /api/ssh/credentials/:id': ofUser(async (held, { parts: { id } }) => {
+      const found = await held.readOne(id ?? '');
+      if (found.is === 'missing') return notFound;
+      return found.is === 'open'
+        ? { status: 200, body: { id, digest: found.digest } }
+        : { status: 500, body: { error: 'the stored credential cannot be decrypted' } };
+    }),
+
+    'POST /api/ssh/credentials/:id': ofUser(async (held, { parts: { id }, body }) => {
+      if (!isText(body.value)) return { status: 400, body: { error: 'value must be given' } };
+      await held.writeOne(id ?? '', body.value);
+      return { status: 200, body: { id } };
+    }),
   },
 });
+
+/**
+ * @param {(held: ReturnType<typeof credentialsOf>, received: import('./http-server.mjs').Received) =>
+ *   Promise<import('./http-server.mjs').Reply>} then
+ * @returns {import('./http-server.mjs').Handler}
+ */
+function ofUser(then) {
+  return async (received) => {
+    const claims = await tokens.verify(received.bearer);
+    if (claims === null || claims.use === 'refresh') return unauthorized;
+    if (credentials === null) return { status: 503, body: { error: 'the SSH gateway is not enabled' } };
+    return then(credentials, received);
+  };
+}
 
 /** @param {string} subject */
 async function pair(subject) {

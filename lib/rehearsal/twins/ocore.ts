@@ -1,6 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { type Behaviour, isRecord, loggedIn, type Token, textAt, tokenClient } from '../behaviour.ts';
-import type { Twin } from './twin.ts';
+import { prepared } from './prepare.ts';
+import { readingClients, type StoredRow, writingClients } from './stored-clients.ts';
+import type { StoredData, Twin, TwinUrls, TwinWorld } from './twin.ts';
+import { WriteRecord } from './write-record.ts';
 
 const program = fileURLToPath(new URL('./ocore.mjs', import.meta.url));
 
@@ -17,10 +20,7 @@ export const ocore: Twin = {
     backend: {
       command: [process.execPath, program],
       cwd: fileURLToPath(new URL('.', import.meta.url)),
-      environment: () => ({
-        ENVIRONMENT: 'production',
-        DATABASE_URL: 'postgres://ocore@localhost:5432/ocore?sslmode=disable',
-      }),
+      environment: (world) => ({ ENVIRONMENT: 'production', DATABASE_URL: databaseUrl(world) }),
       secrets: [
         { variable: 'JWT_SECRET', secret: 'JWT_SECRET', member: 'JWT_SECRET' },
         { variable: 'HEALTH_CHECK_TOKEN', secret: 'HEALTH_CHECK_TOKEN', member: 'HEALTH_CHECK_TOKEN' },
@@ -68,7 +68,14 @@ export const ocore: Twin = {
     refreshing(),
     monitoring(),
   ],
+
+  stored,
 };
+
+/** Where nobody uses what is stored, nobody connects either. */
+function databaseUrl(world: TwinWorld): string {
+  return world.databaseUrl?.('ocore') ?? 'postgres://ocore@localhost:5432/ocore?sslmode=disable';
+}
 
 /** Clients that live on refresh tokens: each refresh gives the next one. */
 function refreshing(): Behaviour {
@@ -121,4 +128,58 @@ function monitoring(): Behaviour {
       };
     },
   };
+}
+
+/** Rows before the platform starts. */
+const rowsAtStart = 40;
+
+function stored(world: TwinWorld): StoredData {
+  const secret = 'SSH_ENCRYPTION_KEY';
+  const record = new WriteRecord();
+  const rows = Array.from({ length: rowsAtStart }, (_, index): StoredRow => {
+    const path = `/api/ssh/credentials/credential-${index + 1}`;
+    return {
+      name: `credential-${index + 1}`,
+      reads: [{ method: 'GET', path }],
+      write: (value) => ({ method: 'POST', path, body: { value } }),
+    };
+  });
+  const signedIn = { ...login, signedBy: 'JWT_SECRET' };
+  return {
+    prepare: () =>
+      prepared('ocore-data', {
+        DATABASE_URL: databaseUrl(world),
+        ROWS: String(rowsAtStart),
+        ...ocore.secrets[secret]?.initial(world),
+      }),
+    behaviours: [
+      readingClients({ name: 'SSH sessions', secret, clients: 2, pause: 60, rows, login: signedIn }),
+      // Every fifth row is written over and over; the others stay as they are until something moves them.
+      writingClients({
+        name: 'people who change SSH credentials',
+        secret,
+        clients: 2,
+        pause: 60,
+        rows: rows.filter((_, index) => index % 5 === 0),
+        login: signedIn,
+        record,
+      }),
+    ],
+    acknowledged: () => record.count,
+    lost: (urls) => lost(record, urls),
+  };
+}
+
+async function lost(record: WriteRecord, urls: TwinUrls): Promise<readonly string[]> {
+  const answer = await fetch(new URL(login.path, urls.backend), {
+    method: 'POST',
+    body: JSON.stringify(login.body),
+  });
+  const authorization = `Bearer ${textAt(await answer.json(), login.member)}`;
+  return record.lost(async (name) => {
+    const read = await fetch(new URL(`/api/ssh/credentials/${name}`, urls.backend), {
+      headers: { authorization },
+    });
+    return read.ok ? textAt(await read.json(), 'digest') : null;
+  });
 }

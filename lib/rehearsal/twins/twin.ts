@@ -10,6 +10,11 @@ import type { Seeded } from './seeded.ts';
 export interface TwinWorld {
   readonly seeded: Seeded;
   readonly provider: Provider;
+  /**
+   * The run's PostgreSQL: name of a database -> its address with user, password and sslmode; the database is there.
+   * Left out: there is none, and nobody may use what a platform stores.
+   */
+  databaseUrl?(name: string): string;
 }
 
 /** Where the services of a platform answer in this run: consumer or companion -> address without a slash at the end. */
@@ -59,6 +64,21 @@ export interface TwinSecret {
   probeUrl(world: TwinWorld): string | null;
 }
 
+/** Data that a platform keeps encrypted in its database, with the clients that use it, for one run. */
+export interface StoredData {
+  /** Makes the tables and fills them, before the platform starts. May run twice. Rejects when it cannot. */
+  prepare(): Promise<void>;
+  /** Clients that read, and clients that write and remember what was acknowledged. */
+  readonly behaviours: readonly Behaviour[];
+  /** Writes that were acknowledged so far: a judge that finds none has proven nothing. */
+  acknowledged(): number;
+  /**
+   * Has the platform read back each row of which a write was acknowledged.
+   * @returns a sentence for each that does not hold it any more; empty: none was lost
+   */
+  lost(urls: TwinUrls): Promise<readonly string[]>;
+}
+
 export interface Twin {
   /** A platform of the catalog. */
   readonly platform: string;
@@ -73,7 +93,10 @@ export interface Twin {
   readonly credentials?: Readonly<Record<string, (world: TwinWorld) => TwinVariables>>;
   /** Keys: the deployment file's secrets. */
   readonly secrets: Readonly<Record<string, TwinSecret>>;
+  /** Of what needs no database. */
   readonly behaviours: readonly Behaviour[];
+  /** What it stores encrypted, in a world that has a database. Left out: nothing. Called once for a run. */
+  stored?(world: TwinWorld): StoredData;
   /** A person repairs the instances that do not come up. Left out: all do. */
   heal?(running: { readonly urls: TwinUrls }): Promise<void>;
 }

@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
-  existsSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
@@ -80,8 +79,8 @@ function script(on: ComposeHost, overrides: Partial<Parameters<typeof hostScript
       services: ['web', 'worker'],
       healthSeconds: 5,
       steadySeconds: 1,
-      mark: 'first',
-      markFile: '.keyturn-0',
+      since: new Date(Date.now() - 1),
+      gatherSeconds: 0,
     },
     ...overrides,
   });
@@ -100,8 +99,8 @@ describe.concurrent('the script', () => {
     expect(on.state.containers[0]?.environment).toMatchObject({ FIRST: '1', LAST: '1' });
     expect(on.leaks).toBe('');
     expect(on.printed + JSON.stringify(on.calls)).not.toContain(canary);
-    // Two containers, a file that was replaced, a mark: nothing else is left.
-    expect(readdirSync(on.directory).sort((a, b) => (a < b ? -1 : 1))).toEqual(['.env', '.keyturn-0']);
+    // Two containers, a file that was replaced: nothing else is left.
+    expect(readdirSync(on.directory)).toEqual(['.env']);
   });
 
   it('recreates the services in their order, each without those that it depends on', async ({ expect }) => {
@@ -115,18 +114,20 @@ describe.concurrent('the script', () => {
 
   it('does not do the same restart twice, and does another one', async ({ expect }) => {
     const on = host({ web: {} });
-    await on.run(script(on, { services: ['web'] }));
-    const again = await on.run(script(on, { services: ['web'] }));
+    const since = new Date();
+    await on.run(script(on, { services: ['web'], since }));
+    const again = await on.run(script(on, { services: ['web'], since }));
     expect(again.exitCode).toBe(0);
     expect(again.output).toMatch(/^keyturn service web 1 0 /);
     expect(on.state.recreated).toEqual(['web']);
-    await on.run(script(on, { services: ['web'], mark: 'second' }));
+    await on.run(script(on, { services: ['web'], since: new Date() }));
     expect(on.state.recreated).toEqual(['web', 'web']);
   });
 
   it('waits for another one on the same directory', async ({ expect }) => {
     const on = host({ web: {} });
-    const both = await Promise.all([1, 2].map(() => on.run(script(on, { services: ['web'] }))));
+    const since = new Date();
+    const both = await Promise.all([1, 2].map(() => on.run(script(on, { services: ['web'], since }))));
     expect(both.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
     expect(on.state.recreated).toEqual(['web']);
   });
@@ -140,7 +141,6 @@ describe.concurrent('the script', () => {
     const { exitCode, output } = await on.run(script(on));
     expect({ exitCode, output }).toEqual({ exitCode: code, output: `${line}\nkeyturn exit ${code}\n` });
     expect(on.state.recreated).not.toContain('worker');
-    expect(existsSync(join(on.directory, '.keyturn-0'))).toBe(false);
     expect(on.printed).not.toContain(canary);
   });
 
@@ -166,6 +166,19 @@ describe.concurrent('the script', () => {
     chmodSync(join(on.bin, 'docker'), 0o755);
     expect((await on.run(script(on))).output).toBe('keyturn exit 64\n');
     expect(envOf(on)).toBe(before);
+  });
+
+  it('does not take a container for young that only started anew', async ({ expect }) => {
+    const on = host({ web: {} });
+    const since = new Date();
+    await on.run(script(on, { services: ['web'], variables: { SINGLE: 'SINGLE' }, since }));
+    const { state } = on;
+    writeFileSync(join(on.directory, '.env'), envOf(on).replace('PLAIN=old', `PLAIN='${hostile.PLAIN}'`));
+    for (const container of state.containers) container.startedAt = Date.now() + 1000;
+    on.write(state);
+    await on.run(script(on, { services: ['web'], since }));
+    expect(on.state.recreated).toEqual(['web', 'web']);
+    expect(on.state.containers[0]?.environment.PLAIN).toBe(hostile.PLAIN);
   });
 
   it('killed while docker works leaves the new file, and starts anew when it is run again', async ({
@@ -387,6 +400,57 @@ describe('Run Command', () => {
     expect(aws.commands[0]?.comment).toMatch(new RegExp(`^keyturn ${version} [0-9a-f]{20}$`));
     expect(on.state.containers[0]?.environment.PLAIN).toBe(hostile.PLAIN);
     expect([...aws.texts, on.printed].join()).not.toContain(canary);
+  });
+
+  const otherId = secretId.replace('token', 'other');
+  const otherVersion = version.replace('1', '2');
+  /** Two secrets, each with a consumer of its own on the same host. */
+  function sharing(services: Readonly<Record<string, ServicePlan>>) {
+    const on = host(services);
+    const { state } = on;
+    state.secrets[otherId] = { [otherVersion]: JSON.stringify({ SINGLE: `${canary}-other` }) };
+    on.write(state);
+    attach(first, on);
+    return {
+      on,
+      one: { bound: consumer(on), what: renewing({ shared: true }) },
+      other: {
+        bound: consumer(on, { variables: { SINGLE: 'SINGLE' } }),
+        what: renewing({ secretId: otherId, versionId: otherVersion, shared: true }),
+      },
+    };
+  }
+  const both = { PLAIN: hostile.PLAIN, SINGLE: `${canary}-other` };
+
+  it('two secrets that end together restart a service once, with both values', async () => {
+    const { on, one, other } = sharing({ web: {} });
+    await one.bound.begin(one.what, clock);
+    await other.bound.begin(other.what, clock);
+    await vi.waitFor(() => expect(on.sleeping).toEqual(['20', '20']), { timeout: 20_000, interval: 50 });
+    expect(on.state.recreated).toEqual([]);
+    on.wake();
+    await aws.ended;
+    expect(await one.bound.look(one.what, clock)).toEqual({ renewed: true });
+    expect(await other.bound.look(other.what, clock)).toEqual({ renewed: true });
+    expect(on.state.recreated).toEqual(['web']);
+    expect(on.state.containers.map(({ environment }) => environment)).toMatchObject([both]);
+    expect(aws.commands.map(({ input }) => input.Parameters)).toMatchObject([
+      { executionTimeout: ['325'] },
+      { executionTimeout: ['325'] },
+    ]);
+  });
+
+  it('a value that is written after the restart began restarts the service again', async () => {
+    const { on, one, other } = sharing({ web: { temper: 'slow' } });
+    on.wake();
+    await one.bound.begin(one.what, clock);
+    await vi.waitFor(() => expect(on.state.recreated).toEqual(['web']), { timeout: 20_000, interval: 20 });
+    // What runs by then is younger than this version, and has another value.
+    await other.bound.begin(other.what, clock);
+    await aws.ended;
+    expect(await other.bound.look(other.what, clock)).toEqual({ renewed: true });
+    expect(on.state.recreated).toEqual(['web', 'web']);
+    expect(on.state.containers.map(({ environment }) => environment)).toMatchObject([both]);
   });
 
   it('finds hosts by their tag, and one after the other stops at the first that fails', async () => {

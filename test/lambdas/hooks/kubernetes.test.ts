@@ -322,6 +322,65 @@ describe('a begin', () => {
   });
 });
 
+describe('two secrets that Keyturn brings to the same pods', () => {
+  const bothValues = { token: canary, other: 'x' };
+  const shares = () => ({
+    one: { bound: consumer(), what: renewing({ shared: true }) },
+    other: {
+      bound: consumer({ sync: { secret: 'app', keys: { other: 'OTHER' } } }),
+      what: renewing({ secretId: otherSecretId, since: new Date(cluster.now + 1), shared: true }),
+    },
+  });
+  /** Whoever sleeps is woken by the time that the test lets pass. */
+  function sleepers() {
+    const asleep: { until: number; wake: () => void }[] = [];
+    clock.sleep = (milliseconds) =>
+      new Promise((wake) => asleep.push({ until: cluster.now + milliseconds, wake }));
+    return asleep;
+  }
+  const environments = (workload: ReturnType<Cluster['add']>) =>
+    cluster
+      .podsOf(workload)
+      .filter(({ deletedAt }) => deletedAt === null)
+      .map(({ environment }) => environment);
+
+  it('restart them once when they end together, with both values', async () => {
+    const workload = cluster.add(web);
+    const { one, other } = shares();
+    const asleep = sleepers();
+    const begun = [one, other].map(({ bound, what }) => bound.begin(what, clock));
+    await vi.waitFor(() => expect(asleep).toHaveLength(2));
+    expect(cluster.secrets.get('app')).toEqual(bothValues);
+    expect(workload.restarts).toBe(0);
+    const ends = asleep.map(({ until }) => until - cluster.now).sort((a, b) => a - b);
+    expect(ends[0]).toBeGreaterThanOrEqual(20_000);
+    expect(ends[1]).toBeLessThan(25_000);
+    for (const { until, wake } of asleep.sort((a, b) => a.until - b.until)) {
+      while (cluster.now < until) cluster.tick();
+      wake();
+      await Promise.race(begun);
+    }
+    await Promise.all(begun);
+    expect(await wait(one.bound, one.what)).toBeNull();
+    expect(await wait(other.bound, other.what)).toBeNull();
+    expect(workload.restarts).toBe(1);
+    expect(environments(workload)).toEqual([bothValues, bothValues, bothValues]);
+  });
+
+  it('restart them again when one is brought after the restart for the other began', async () => {
+    const workload = cluster.add({ ...web, startTicks: 3 });
+    const { one, other } = shares();
+    await one.bound.begin(one.what, clock);
+    cluster.tick();
+    expect(workload.restarts).toBe(1);
+    await other.bound.begin(other.what, clock);
+    expect(workload.restarts).toBe(2);
+    expect(await wait(one.bound, one.what)).toBeNull();
+    expect(await wait(other.bound, other.what)).toBeNull();
+    expect(environments(workload)).toEqual([bothValues, bothValues, bothValues]);
+  });
+});
+
 describe('External Secrets', () => {
   it('is made to refresh before the pods restart', async () => {
     const workload = cluster.add(web);

@@ -88,6 +88,7 @@ test('the order of the checks', () => {
     'rotation-under-way',
     'rollout-missing',
     'rotation-stuck',
+    'hold-stopped',
     'rollout-stalled',
     'rollout-late',
     'rollout-under-way',
@@ -405,9 +406,123 @@ describe('something is done', () => {
         versionId: v2,
         previousVersionId: v1,
         publishedAt: new Date('2026-03-09T02:00:30Z'),
+        attempt: 1,
       },
     });
     expect(suspicion).toBe('rollout');
+  });
+
+  /** An overlap in its hold: the version before it is pinned, the one that the rotation made is the previous. */
+  const held: Partial<Situation> = {
+    secret: { plan: 'overlap' },
+    tags: { 'keyturn:completed': v1 },
+    labels: {
+      [v1]: ['KEYTURN_BEFORE'],
+      [v2]: ['AWSPREVIOUS'],
+      [promoted]: ['AWSCURRENT', 'KEYTURN_PHASE'],
+    },
+    made: { ...inOrder.made, [promoted]: '2026-03-09T03:00:00Z' },
+  };
+  const stopped = (status: RolloutSeen['status'], attempt = 1): RolloutSeen => ({
+    ...since('2026-03-09T02:01:00Z', status),
+    attempt,
+  });
+
+  test.each(['ABORTED', 'TIMED_OUT'] as const)(
+    'an overlap that was %s in its hold is continued',
+    (status) => {
+      const { decision, suspicion } = judged({ ...held, rollouts: { [v2]: stopped(status) } });
+      expect(decision).toEqual({
+        is: 'start',
+        because: 'hold-stopped',
+        sentence: `The rollout of shop/token was stopped from outside (${status}) while both values were held; it is continued now (attempt 2 of at most 3).`,
+        state: {
+          versionId: promoted,
+          previousVersionId: v1,
+          lastProvenVersionId: v2,
+          publishedAt: now,
+          attempt: 1,
+        },
+      });
+      expect(suspicion).toBe('rollout');
+    },
+  );
+
+  test('and once more, under its next name', () => {
+    const again = { ...stopped('ABORTED'), startedAt: new Date('2026-03-09T05:00:00Z') };
+    const { decision } = judged({ ...held, rollouts: { [v2]: stopped('ABORTED'), [promoted]: again } });
+    expect(decision).toMatchObject({ is: 'start', state: { versionId: promoted, attempt: 2 } });
+  });
+
+  const later = (status: RolloutSeen['status'], attempt = 1) => ({
+    ...stopped(status, attempt),
+    startedAt: new Date('2026-03-09T05:00:00Z'),
+  });
+  test.each<[string, Partial<Situation>, string]>([
+    [
+      'was stopped while data was re-encrypted',
+      { ...held, secret: { plan: 'overlap-and-reencrypt' }, rollouts: { [v2]: stopped('ABORTED') } },
+      'rollout-stalled',
+    ],
+    ['ended stalled', { ...held, rollouts: { [v2]: stopped('FAILED') } }, 'rollout-stalled'],
+    [
+      'was continued twice',
+      { ...held, rollouts: { [v2]: stopped('ABORTED'), [promoted]: later('ABORTED', 2) } },
+      'rollout-stalled',
+    ],
+    [
+      'ended stalled after a person had resumed it',
+      { ...held, rollouts: { [v2]: stopped('ABORTED'), [promoted]: later('FAILED') } },
+      'rollout-stalled',
+    ],
+    [
+      'runs since a person resumed it',
+      { ...held, rollouts: { [v2]: stopped('ABORTED'), [promoted]: later('RUNNING') } },
+      'rollout-under-way',
+    ],
+    [
+      'was stopped before anything was promoted',
+      { tags: { 'keyturn:completed': v1 }, rollouts: { [v2]: stopped('ABORTED') } },
+      'rollout-stalled',
+    ],
+    [
+      'was stopped once the old value was gone',
+      {
+        ...held,
+        labels: { [promoted]: ['AWSPREVIOUS'], [retired]: ['AWSCURRENT'] },
+        made: { ...held.made, [retired]: '2026-03-10T03:00:00Z' },
+        rollouts: { [v2]: stopped('ABORTED') },
+      },
+      'rollout-stalled',
+    ],
+    [
+      'was stopped after somebody had gone back to the phase before',
+      {
+        ...held,
+        labels: { [promoted]: ['AWSCURRENT'], [retired]: ['AWSPREVIOUS'] },
+        made: { ...held.made, [retired]: '2026-03-10T03:00:00Z' },
+        rollouts: { [v2]: stopped('ABORTED') },
+      },
+      'rollout-stalled',
+    ],
+    [
+      'was stopped on its way back',
+      {
+        ...held,
+        labels: { [v2]: ['AWSCURRENT'], [promoted]: ['AWSPREVIOUS'] },
+        rollouts: { [v2]: stopped('ABORTED') },
+      },
+      'rollout-stalled',
+    ],
+    [
+      'was rolled back',
+      { ...held, tags: { 'keyturn:rolled-back': promoted }, rollouts: { [v2]: stopped('ABORTED') } },
+      'rollout-stalled',
+    ],
+  ])('a rollout that %s is not', (_what, situation, because) => {
+    const { decision } = judged(situation);
+    expect(decision.because).toBe(because);
+    expect(decision.is).not.toBe('start');
   });
 
   test('and so it is for the first rotation of a secret', () => {

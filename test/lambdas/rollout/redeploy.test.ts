@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { ConnectedKind, Renewal } from '../../../lambdas/contract/hooks.ts';
 import type { RolloutState } from '../../../lambdas/contract/rollout-state.ts';
+import type { SecretSettings } from '../../../lambdas/contract/settings.ts';
 import type { StageContext } from '../../../lambdas/contract/stage.ts';
+import type { NewCommand, RunCommand } from '../../../lambdas/hooks/compose/api.ts';
+import { hook as composeHook } from '../../../lambdas/hooks/redeploy/compose.ts';
 import { type Ecs, hook as ecsHook } from '../../../lambdas/hooks/redeploy/ecs.ts';
 import { stage } from '../../../lambdas/rollout/redeploy.ts';
 import { virtualClock } from '../../../lib/rehearsal/endpoint/clocks.ts';
@@ -44,7 +47,7 @@ const stateOf = (name: string, publishedAt: number): RolloutState => ({
 /** A world of its own clock, where the time goes on while something sleeps. */
 function world(
   kinds: (clock: ReturnType<typeof virtualClock>) => readonly ConnectedKind[],
-  secrets: readonly ReturnType<typeof secret>[],
+  secrets: readonly SecretSettings[],
 ) {
   const clock = virtualClock();
   const context: StageContext = {
@@ -130,6 +133,52 @@ describe('restarts', () => {
     await clock.advance(20_000);
     await stage.run(stateOf('one', second), context);
     expect(restarts).toEqual([first + 20_000, second + 20_000]);
+  });
+});
+
+describe('what two secrets restart', () => {
+  const compose = (name: string, services: readonly string[], directory = '/opt/shop') => ({
+    ...secret(name, [], false),
+    consumers: [
+      {
+        ...{ name: `host-of-${name}`, kind: 'compose', hosts: { instances: ['i-0123456789abcdef0'] } },
+        ...{ directory, services, variables: { TOKEN: 'TOKEN' } },
+      },
+    ],
+  });
+
+  test.each([
+    ['one service of both', compose('other', ['web', 'queue']), true],
+    ['other services', compose('other', ['queue']), false],
+    ['the same services elsewhere', compose('other', ['web'], '/opt/other'), false],
+    ['a service that restarts by its age', secret('other', ['web'], false), false],
+  ])('%s: the hook is told whether to leave the other one time', async (_what, other, waits) => {
+    const sent: NewCommand[] = [];
+    const port: RunCommand = {
+      sent: async () =>
+        sent.map(() => ({ id: 'c', requestedAt: new Date(), state: 'succeeded' as const, hosts: 1 })),
+      send: async (command) => void sent.push(command),
+      results: async () => [
+        {
+          ...{ instance: 'i-0123456789abcdef0', state: 'succeeded', detail: 'Success' },
+          output: ['web', 'worker']
+            .map((service) => `keyturn service ${service} 1 0 2999-01-01T00:00:00Z 1\n`)
+            .join(''),
+        },
+      ],
+    };
+    const { clock, context } = world(
+      () => [composeHook.connect(port), ecsHook.connect(unused())],
+      [compose('one', ['web', 'worker']), other],
+    );
+    const { publishedAt: _at, ...state } = stateOf('one', 0);
+    const published = new Date(clock.now()).toISOString();
+    await stage.run(
+      { ...state, versionId: '11111111-2222-3333-4444-555555555555', publishedAt: published },
+      context,
+    );
+    expect(sent).toHaveLength(1);
+    expect(/^sleep 20$/m.test(sent[0]?.script ?? '')).toBe(waits);
   });
 });
 

@@ -2,14 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { postgres } from '../../../../lambdas/adapters/postgres/sql.ts';
+import { server as postgres } from '../../../../lambdas/adapters/reencrypt/postgres.ts';
 import { codec as fernet } from '../../../../lambdas/ciphers/fernet.ts';
 import { type KeyRing, keyId, type StoredKey } from '../../../../lambdas/contract/ciphers.ts';
 import { KeyturnError } from '../../../../lambdas/contract/errors.ts';
 import type { ReencryptPorts, SliceReport } from '../../../../lambdas/contract/reencryption.ts';
 import { Sensitive } from '../../../../lambdas/contract/sensitive.ts';
-import type { Sql, SqlClient } from '../../../../lambdas/contract/sql.ts';
 import { hook } from '../../../../lambdas/hooks/reencrypt/postgres.ts';
+import type { Connection, Server } from '../../../../lambdas/hooks/sweep/connection.ts';
 import { type Postgres, startPostgres } from '../../../../lib/rehearsal/postgres.ts';
 
 const random = { bytes: (count: number) => randomBytes(count) };
@@ -61,8 +61,8 @@ const declared = (extra: object = {}, of: object = {}) => ({
   ...extra,
 });
 
-function bound(declaration: object, sql: Sql = postgres) {
-  const result = hook.connect({ sql, random }).bind(declaration);
+function bound(declaration: object, through: Server = postgres) {
+  const result = hook.connect({ server: through, random }).bind(declaration);
   if (!result.ok) throw new Error(result.broken.join(' '));
   return result.hook;
 }
@@ -70,10 +70,10 @@ function bound(declaration: object, sql: Sql = postgres) {
 const slice = (extra: object = {}) => ({ ring, cursor: null, dryRun: false, secretId: secret, ...extra });
 
 /** Runs slices until it is finished. */
-async function sweepAll(declaration: object, sql?: Sql, given = ports()): Promise<SliceReport> {
+async function sweepAll(declaration: object, through?: Server, given = ports()): Promise<SliceReport> {
   let cursor: string | null = null;
   for (;;) {
-    const report: SliceReport = await bound(declaration, sql).run(slice({ cursor }), given);
+    const report: SliceReport = await bound(declaration, through).run(slice({ cursor }), given);
     if (report.finished) return report;
     cursor = report.cursor;
   }
@@ -151,7 +151,7 @@ describe('a sweep', () => {
     let writing = true;
     let n = 0;
     // Between reading and writing of each page, the application writes into that page.
-    const interfering: Sql = {
+    const interfering: Server = {
       async connect(dsn, tls) {
         const client = await postgres.connect(dsn, tls);
         return {
@@ -216,11 +216,11 @@ describe('a sweep', () => {
   test('killed at every statement, and begun again with the cursor, without it or with a strange one', async () => {
     await table(20);
     let statements = Number.POSITIVE_INFINITY;
-    const dying = (at: number): Sql => ({
+    const dying = (at: number): Server => ({
       async connect(dsn, tls) {
         const client = await postgres.connect(dsn, tls);
         let died = false;
-        const query: SqlClient['query'] = async (...asked) => {
+        const query: Connection['query'] = async (...asked) => {
           statements += 1;
           if (died || statements === at) {
             died = true;
@@ -277,7 +277,7 @@ describe('a sweep', () => {
   test('goes on by itself when its connection is cut', async () => {
     await table(40);
     let cut = false;
-    const cutting: Sql = {
+    const cutting: Server = {
       async connect(dsn, tls) {
         const client = await postgres.connect(dsn, tls);
         return {
@@ -367,14 +367,12 @@ describe('a sweep that would be wrong is refused before it changes anything', ()
       'HookRefused: The user must have UPDATE on credentials.sealed; it has not.',
     );
     const wrong = await as(dsn('reader', 'not-the-password'));
-    expect(wrong).toMatch(
-      /^HookRefused: .* does not let the user in with this password \(SQLSTATE 28P01\)\.$/,
-    );
+    expect(wrong).toMatch(/^CredentialRejected: .*28P01/);
     expect(await as(new Sensitive(server.url('postgres')), { ...declared(), tls: 'system' })).toMatch(
-      /^HookRefused: .* could not be verified by TLS/,
+      /^TargetTlsFailed: /,
     );
     expect(
       await as(new Sensitive('postgresql://u:p@db.example.com/x'), { ...declared(), tls: 'off-on-loopback' }),
-    ).toContain('must be spoken to over TLS');
+    ).toContain('only for a loopback');
   });
 });

@@ -160,7 +160,9 @@ export class AwsStandIn {
       status: 'Pending',
     };
     this.commands.push(command);
-    this.ended = this.ended.then(() => this.#run(command, chosen, Number(parameters.executionTimeout[0])));
+    // A host runs several commands side by side.
+    const run = this.#run(command, chosen, Number(parameters.executionTimeout[0]));
+    this.ended = Promise.all([this.ended, run]).then(() => {});
     return commandShape(command);
   }
 

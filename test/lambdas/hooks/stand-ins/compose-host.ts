@@ -27,7 +27,14 @@ export interface HostState {
   canary: string;
   secrets: Record<string, Record<string, string>>;
   services: Record<string, ServicePlan>;
-  containers: { id: string; service: string; environment: Record<string, string>; startedAt: number }[];
+  containers: {
+    id: string;
+    service: string;
+    environment: Record<string, string>;
+    /** A container that starts again keeps the environment that it was made with. */
+    createdAt: number;
+    startedAt: number;
+  }[];
   /** Services in the order in which they were made anew. */
   recreated: string[];
 }
@@ -59,6 +66,24 @@ export class ComposeHost {
       chmodSync(file, 0o755);
     }
     symlinkSync(python, join(this.bin, 'python3'));
+    // A long sleep lasts until the test ends it, and says that it began.
+    const sleep = join(this.bin, 'sleep');
+    writeFileSync(
+      sleep,
+      `#!/bin/sh\n[ "$1" -lt 10 ] && exec /bin/sleep "$1"\necho "$1" >>'${this.stateFile}.sleeping'\nwhile [ ! -e '${this.stateFile}.awake' ]; do /bin/sleep 0.05; done\n`,
+    );
+    chmodSync(sleep, 0o755);
+  }
+
+  /** Seconds of each long sleep that began. */
+  get sleeping(): string[] {
+    const file = `${this.stateFile}.sleeping`;
+    return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+  }
+
+  /** Ends the long sleeps, also those to come. */
+  wake(): void {
+    writeFileSync(`${this.stateFile}.awake`, '');
   }
 
   get stateFile(): string {

@@ -70,6 +70,7 @@ function up(service, options) {
         id: randomBytes(32).toString('hex'),
         service,
         environment,
+        createdAt: Date.now(),
         startedAt: Date.now(),
         looks: 0,
       });
@@ -89,12 +90,13 @@ function inspect(ids) {
   save();
   process.stdout.write(
     JSON.stringify(
-      found.map(({ id, service, environment, startedAt, looks }) => {
+      found.map(({ id, service, environment, createdAt, startedAt, looks }) => {
         const { temper } = state.services[service];
         const health =
           temper === 'never' || (temper === 'slow' && looks < 3) ? { Health: { Status: 'starting' } } : {};
         return {
           Id: id,
+          Created: new Date(createdAt).toISOString().replace('Z', '123456Z'),
           State: {
             Status: 'running',
             StartedAt: new Date(startedAt).toISOString().replace('Z', '123456Z'),
