@@ -219,11 +219,11 @@ function loginOf(options: Options, document: SecretDocument): TargetLogin {
   const { engine, hosts, user, password, database } = dsnOf(options, document);
   const [{ host, port }] = hosts;
   const absent =
-    engine !== options.engine ? options.engine : host === null ? 'host' : user === null ? 'user' : null;
+    engine !== options.engine ? `server of ${options.engine}` : host === null ? 'host' : user === null ? 'user' : null;
   if (absent !== null || host === null || user === null || password === null) {
     throw new KeyturnError({
       code: 'DocumentInvalid',
-      message: `The credential in ${secretClass.bind(options).variables()[0]} must name a ${absent ?? 'password'}; it does not.`,
+      message: `The credential in ${options.dsn ?? options.pieces?.password ?? ''} must name a ${absent ?? 'password'}; it does not.`,
     });
   }
   // Where none is named, PostgreSQL takes the user's name.
