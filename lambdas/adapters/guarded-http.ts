@@ -26,7 +26,7 @@ export interface GuardedRequest {
   readonly allowedHosts: readonly string[];
   /** Private ranges that the deployment opens, as CIDRs. Default: none. Never opens link-local ones. */
   readonly allowPrivate?: readonly string[];
-  /** Milliseconds for the whole exchange, the resolution of the name included. 1–60,000. */
+  /** Milliseconds for the whole exchange, the resolution of the name included. 1–600,000. */
   readonly deadline: number;
   /** Most bytes of the answer's body; more is an error. */
   readonly maximumBytes: number;

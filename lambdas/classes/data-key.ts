@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import { codecIds, codecOf } from '../ciphers/registry.ts';
 import { type BoundCodec, type KeyRing, keyId, type StoredKey } from '../contract/ciphers.ts';
+import type { SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { checkRules } from '../contract/format.ts';
 import type { Random } from '../contract/ports.ts';
@@ -74,6 +75,11 @@ function boundCodec({ codec: { id, ...rest } }: DataKey): BoundCodec {
   const parsed = codecOf(id)?.parse(rest);
   if (parsed?.ok) return parsed.hook;
   throw new KeyturnError({ code: 'SettingsInvalid', message: `options.codec must be known; it is "${id}".` });
+}
+
+/** Whether there is a key already: an empty text encrypts nothing. */
+export function holdsKey(variable: string, current: SecretDocument | null): current is SecretDocument {
+  return current?.has(variable) === true && current.value(variable).reveal().trim() !== '';
 }
 
 /**

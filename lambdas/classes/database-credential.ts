@@ -219,7 +219,13 @@ function loginOf(options: Options, document: SecretDocument): TargetLogin {
   const { engine, hosts, user, password, database } = dsnOf(options, document);
   const [{ host, port }] = hosts;
   const absent =
-    engine !== options.engine ? `server of ${options.engine}` : host === null ? 'host' : user === null ? 'user' : null;
+    engine !== options.engine
+      ? `server of ${options.engine}`
+      : host === null
+        ? 'host'
+        : user === null
+          ? 'user'
+          : null;
   if (absent !== null || host === null || user === null || password === null) {
     throw new KeyturnError({
       code: 'DocumentInvalid',

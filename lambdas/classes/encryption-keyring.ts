@@ -4,7 +4,7 @@ import type { SecretDocument, Variables } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { defineClass } from '../contract/secret-class.ts';
 import { Sensitive } from '../contract/sensitive.ts';
-import { checkKeeps, checkKeys, dataKey, dataKeyBreaks, storedKey } from './data-key.ts';
+import { checkKeeps, checkKeys, dataKey, dataKeyBreaks, holdsKey, storedKey } from './data-key.ts';
 import { newValue } from './generated-value.ts';
 
 /** Keys in a ring, at most: each is tried on every read, and a secret ends at 64 KiB. */
@@ -59,7 +59,7 @@ export const secretClass = defineClass<Options>({
 
   async create({ options, current, random }) {
     const made = newValue(options, random).get(options.variable) ?? '';
-    if (!current?.has(options.variable)) return written(options, { write: made, others: [] });
+    if (!holdsKey(options.variable, current)) return written(options, { write: made, others: [] });
     const { write, others } = keysOf(options, current);
     demandRoom(options, others.length + 2);
     return options.introduce

@@ -6,7 +6,7 @@ import * as z from 'zod/mini';
 import type { KeyRing } from '../contract/ciphers.ts';
 import type { SecretDocument } from '../contract/document.ts';
 import type { CreateContext, Phases, SecretClass } from '../contract/secret-class.ts';
-import { checkKeeps, checkKeys, dataKey, demandEmpty, storedKey } from './data-key.ts';
+import { checkKeeps, checkKeys, dataKey, demandEmpty, holdsKey, storedKey } from './data-key.ts';
 import { newValue } from './generated-value.ts';
 
 export const singleDataKey = {
@@ -35,7 +35,7 @@ export const singleKeyOverlap: Shared = {
     const { variable } = options;
     const { next, previous } = besides(options);
     const made = newValue(options, random).get(variable) ?? '';
-    if (!current?.has(variable)) return documentOf(options, made, '', '');
+    if (!holdsKey(variable, current)) return documentOf(options, made, '', '');
     for (const member of [next, previous]) {
       demandEmpty(member, current.has(member) ? current.value(member) : null);
     }

@@ -3,7 +3,15 @@ import type { KeyRing } from '../contract/ciphers.ts';
 import type { SecretDocument, Variables } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { defineClass } from '../contract/secret-class.ts';
-import { checkKeeps, checkKeys, dataKey, dataKeyBreaks, demandEmpty, storedKey } from './data-key.ts';
+import {
+  checkKeeps,
+  checkKeys,
+  dataKey,
+  dataKeyBreaks,
+  demandEmpty,
+  holdsKey,
+  storedKey,
+} from './data-key.ts';
 import { newValue } from './generated-value.ts';
 
 const Options = z.strictObject({
@@ -60,7 +68,7 @@ export const secretClass = defineClass<Options>({
 
   async create({ options, current, random }) {
     const text = newValue(options, random).get(options.variable) ?? '';
-    if (!current?.has(options.variable)) {
+    if (!holdsKey(options.variable, current)) {
       return written(options, { text, version: options.firstVersion }, null);
     }
     demandEmpty(options.previous, current.has(options.previous) ? current.value(options.previous) : null);

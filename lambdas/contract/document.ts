@@ -5,6 +5,10 @@ import { redacted, Sensitive } from './sensitive.ts';
 /** The one member of a document that is not a variable of the platform. */
 export const memoryMember = '_keyturn';
 
+/** How far a version of an overlap is; a withdrawn one lost the new value again. */
+export const Phase = z.enum(['introduced', 'promoted', 'retired', 'withdrawn']);
+export type Phase = z.infer<typeof Phase>;
+
 /**
  * What the pipeline must remember with a value: ids, never values.
  *
@@ -20,7 +24,7 @@ const Memory = z.object({
   /** Versions before `base` whose end no rollout has proven yet, youngest first. */
   unproven: z.optional(z.array(z.string())),
   /** Only for classes whose old and new value overlap: how far this version is. */
-  phase: z.optional(z.enum(['introduced', 'promoted', 'retired', 'withdrawn'])),
+  phase: z.optional(Phase),
   /** The version that introduced the new value: all phases of one rotation name the same. */
   root: z.optional(z.string()),
   /** The operator's version that this one was copied from. */
@@ -29,7 +33,6 @@ const Memory = z.object({
   consent: z.optional(z.string()),
 });
 export type Memory = z.infer<typeof Memory>;
-export type Phase = NonNullable<Memory['phase']>;
 
 /** Environment variable name -> value, exactly as the platform reads them. */
 export type Variables = ReadonlyMap<string, string>;

@@ -12,6 +12,12 @@ export const phaseLabel = 'KEYTURN_PHASE';
  */
 export const beforeLabel = 'KEYTURN_BEFORE';
 
+/**
+ * The label that pins the version that a rollout of a data key gave up: data may be under its keys until the way back
+ * is over, which the tag `rolledBackTag` tells.
+ */
+export const givenUpLabel = 'KEYTURN_GIVEN_UP';
+
 /** The tag by which a person consents: `2026-11-21T18:00:00Z jane: planned cutover`. */
 export const consentTag = 'keyturn:consent';
 

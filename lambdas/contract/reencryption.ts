@@ -21,6 +21,8 @@ export const TargetCount = z.strictObject({
   left: z.int(),
   /** Of `left`: what cannot be read and was set aside. */
   poisoned: z.int(),
+  /** Data by the id of the key that it is under, where it was counted. Default: it was not. */
+  under: z.optional(z.record(z.string(), z.int())),
 });
 export type TargetCount = z.infer<typeof TargetCount>;
 
@@ -62,6 +64,14 @@ export const SliceReport = z.strictObject({
   setAside: z.array(SetAside),
   /** What a person should know: estimates, and what could not be checked. Default: nothing. */
   notes: z.optional(z.array(z.string().check(z.maxLength(400)))),
+  /** How fast this run goes. Default: not known. */
+  speed: z.optional(
+    z.strictObject({
+      rowsPerSecond: z.number(),
+      /** Until the rows that are known have been gone over once; null: their number is not known. */
+      secondsLeft: z.nullable(z.number()),
+    }),
+  ),
 });
 export type SliceReport = z.infer<typeof SliceReport>;
 
@@ -103,6 +113,10 @@ export interface ReencryptHook<Hook, Port> {
   statements(hook: Hook): readonly IamStatement[];
   /** ARNs of the secrets that `credential` will be asked for. */
   credentials(hook: Hook): readonly string[];
+  /**
+   * False: `count` finds nothing because it cannot look, and another hook of the same secret must. Default: it can.
+   */
+  counts?(hook: Hook): boolean;
   /** Works until nothing is left or the time runs short. May be killed at any point and run again. */
   run(hook: Hook, slice: Slice, port: Port, ports: ReencryptPorts): Promise<SliceReport>;
   /** Counts what is not under the `write` key, by looking at everything again. Changes nothing. */
@@ -112,6 +126,8 @@ export interface ReencryptHook<Hook, Port> {
 export interface ReencryptNeeds {
   readonly statements: readonly IamStatement[];
   readonly credentials: readonly string[];
+  /** Whether its count is evidence. */
+  readonly counts: boolean;
 }
 
 export interface BoundReencryption {
@@ -148,6 +164,7 @@ export function defineReencrypt<Hook, Port>(
       checked(input, (hook) => ({
         statements: declared.statements(hook),
         credentials: declared.credentials(hook),
+        counts: declared.counts?.(hook) ?? true,
       })),
     connect: (port) => ({
       kind,

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { Phase } from './document.ts';
 import { KeyturnError } from './errors.ts';
 import { SetAside, TargetCount } from './reencryption.ts';
 
@@ -20,6 +21,16 @@ export const ReencryptionState = z.strictObject({
   setAside: z.array(SetAside),
 });
 export type ReencryptionState = z.infer<typeof ReencryptionState>;
+
+/** Where no slice has run. */
+export const notBegun: ReencryptionState = {
+  finished: false,
+  hook: 0,
+  cursor: null,
+  slices: 0,
+  targets: [],
+  setAside: [],
+};
 
 /** An id as it may stand in a state, a sentence and a path: no slash, no dot first, nothing to escape. */
 export const InstanceId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/));
@@ -73,6 +84,8 @@ export const RolloutState = z.strictObject({
   oldValueRefused: z.optional(z.nullable(z.boolean())),
   /** The version that was given up, once the rollout has been rolled back. */
   rolledBackFrom: z.optional(z.string()),
+  /** The phase that this rollout published last, or found. Left out: none yet. */
+  phase: z.optional(Phase),
   /** How far the stored data is moved; left out where the plan moves none. */
   reencryption: z.optional(ReencryptionState),
   /** True: an operator asked this rollout to go back, by its plan's own way. Default: it goes forward. */

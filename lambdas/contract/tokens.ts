@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
-/** The phases of an overlap that a rollout publishes, each as a version of its own. */
-export const publishedPhases = ['promoted', 'retired'] as const;
+/** The phases that a rollout publishes, each as a version of its own. */
+export const publishedPhases = ['promoted', 'retired', 'withdrawn'] as const;
 
 /**
  * The version id of a later phase of one rotation. It follows from the rotation's own token, so that a stage

@@ -46,10 +46,16 @@ function demandNothingLeft(report: SliceReport, acknowledged: ReadonlySet<string
       retryable: true,
     });
   }
-  const known = report.setAside.filter(({ target, row }) => acknowledged.has(rowId(target, row)));
-  const left = report.targets.reduce((sum, count) => sum + count.left, 0) - known.length;
+  const isKnown = ({ target, row }: SetAside) => acknowledged.has(rowId(target, row));
+  const left = report.targets.reduce((sum, { target, left, poisoned }) => {
+    // An acknowledged row takes the place of one that was counted, and of no other: it is named once, and only poisoned.
+    const known = new Set(
+      report.setAside.filter((one) => one.target === target && isKnown(one)).map(({ row }) => row),
+    );
+    return sum + left - Math.min(known.size, poisoned, left);
+  }, 0);
   if (left <= 0) return;
-  const unknown = report.setAside.filter((one) => !known.includes(one));
+  const unknown = report.setAside.filter((one) => !isKnown(one));
   throw new KeyturnError({
     code: 'DataLeft',
     message: `${left} data of ${key} still need another key than the one that they are to be under${named(unknown)}.`,

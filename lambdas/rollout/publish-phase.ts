@@ -7,13 +7,13 @@ import {
 } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { beforeLabel, phaseLabel } from '../contract/marks.ts';
-import type { SecretDescription } from '../contract/ports.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { BoundPhases } from '../contract/secret-class.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import type { StageId } from '../contract/stages.ts';
 import { derivedToken } from '../contract/tokens.ts';
 import { phasesOf } from './class-of.ts';
+import { pin } from './pin.ts';
 import { secretOf } from './secret-of.ts';
 import { demandCurrent, demandNoRotation } from './still-current.ts';
 
@@ -75,13 +75,19 @@ export async function publishPhase(
     demandNoRotation(description);
     const next = root.document.with(change(root.document), { ...root.memory, phase });
     await secrets.writeLabelled(state.secretId, token, phaseLabel, next.serialise());
-    await pin(state, description, ports.secrets);
+    // The version from before the overlap: its value may still be needed, and AWSPREVIOUS moves on.
+    if (state.previousVersionId !== null) {
+      await pin(state.secretId, beforeLabel, state.previousVersionId, description, ports);
+    }
     await moveOnce(state, token, ports.secrets);
   }
+  // A rollout that is resumed at this phase has come from the one before it: it must not go back to where it is.
+  const before = token === state.versionId ? state.lastProvenVersionId : state.versionId;
   return {
     ...state,
     versionId: token,
-    lastProvenVersionId: state.versionId,
+    ...(before === undefined ? {} : { lastProvenVersionId: before }),
+    phase,
     publishedAt: clock.now().toISOString(),
   };
 }
@@ -107,14 +113,6 @@ async function rootOf(
     message: `The version ${state.versionId} must be one that a rotation with phases made; it is not.`,
     hint: 'Somebody edited the value; rotate the secret again.',
   });
-}
-
-/** Keeps the version from before the overlap: its value may still be needed, and AWSPREVIOUS moves on. */
-async function pin(state: RolloutState, { labels }: SecretDescription, secrets: Secrets): Promise<void> {
-  const { previousVersionId } = state;
-  if (previousVersionId === null || labels.get(previousVersionId)?.includes(beforeLabel)) return;
-  const holder = [...labels].find(([, held]) => held.includes(beforeLabel))?.[0] ?? null;
-  await secrets.moveLabel(state.secretId, beforeLabel, previousVersionId, holder);
 }
 
 /** A move whose answer was lost looks like a refusal when it is tried again: what is current decides. */

@@ -1,5 +1,5 @@
 import { KeyturnError } from '../contract/errors.ts';
-import { parseRolloutState } from '../contract/rollout-state.ts';
+import { notBegun, parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { consumersOf, type NamedConsumer, notHealthy } from './consumers.ts';
 import { secretOf } from './secret-of.ts';
@@ -23,16 +23,24 @@ export const stage: StageDefinition = {
 
   async run(input, context) {
     const state = parseRolloutState(input);
-    if (state.previousVersionId === null) return state;
+    if (state.previousVersionId === null || nothingMoved(state)) return state;
     const consumers = consumersOf(secretOf(context, state), context);
     for (;;) {
       const reasons = await running(consumers, context);
-      if (reasons.length === 0) return state;
+      if (reasons.length === 0) return { ...state, reencryption: state.reencryption ?? notBegun };
       if (context.remaining() < pause + margin) throw notHealthy(reasons);
       await context.ports.clock.sleep(pause);
     }
   },
 };
+
+/**
+ * On a way back that begins because the consumers could not be stopped in the first place: no data was moved, and
+ * those that did stop must not wait for those that do not. An attempt that follows another one cannot know.
+ */
+function nothingMoved({ failure, reencryption, attempt }: RolloutState): boolean {
+  return failure !== undefined && reencryption === undefined && attempt === 1;
+}
 
 async function running(consumers: readonly NamedConsumer[], { ports }: StageContext): Promise<string[]> {
   const seen = await Promise.all(

@@ -1,5 +1,10 @@
 import { mostSetAside, type SliceReport } from '../contract/reencryption.ts';
-import { parseRolloutState, type ReencryptionState, type RolloutState } from '../contract/rollout-state.ts';
+import {
+  notBegun,
+  parseRolloutState,
+  type ReencryptionState,
+  type RolloutState,
+} from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
 import { reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
 import { secretOf } from './secret-of.ts';
@@ -42,7 +47,7 @@ export const stage: StageDefinition = {
 /** Where the work stands; a finished round, of the way forward, is begun anew on the way back. */
 function begun({ reencryption }: RolloutState): ReencryptionState {
   if (reencryption !== undefined && !reencryption.finished) return reencryption;
-  return { finished: false, hook: 0, cursor: null, slices: 0, targets: [], setAside: [] };
+  return notBegun;
 }
 
 function added(before: ReencryptionState, report: SliceReport, hooks: number): ReencryptionState {

@@ -1,6 +1,10 @@
 import { KeyturnError } from '../contract/errors.ts';
+import { completedTag, givenUpLabel } from '../contract/marks.ts';
+import { goesBackByItself, type Plan, type PlanId, plans } from '../contract/plan.ts';
+import type { SecretDescription } from '../contract/ports.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
+import { pin } from './pin.ts';
 import { secretOf } from './secret-of.ts';
 import { demandCurrent, demandNoRotation } from './still-current.ts';
 
@@ -14,7 +18,11 @@ import { demandCurrent, demandNoRotation } from './still-current.ts';
  */
 export const stage: StageDefinition = {
   id: 'roll-back',
-  secretActions: ['secretsmanager:DescribeSecret', 'secretsmanager:UpdateSecretVersionStage'],
+  secretActions: [
+    'secretsmanager:DescribeSecret',
+    'secretsmanager:UpdateSecretVersionStage',
+    'secretsmanager:TagResource',
+  ],
   readsValues: false,
   putsEvents: false,
   redeploys: false,
@@ -30,6 +38,15 @@ export const stage: StageDefinition = {
       throw new KeyturnError({
         code: 'NotRestorable',
         message: `Version ${versionId} of ${secret.key} is one that was brought back already: to go back from it would bring back what was given up.`,
+      });
+    }
+    const plan: Plan | undefined = plans[state.plan as PlanId];
+    const movesData = plan !== undefined && goesBackByItself(plan);
+    if (movesData && state.phase === 'retired') {
+      throw new KeyturnError({
+        code: 'NotRestorable',
+        message: `The old key of ${secret.key} is retired: nothing was under it any more, so there is nothing to go back to.`,
+        hint: 'What runs can read everything, with this version or the one before. Repair the consumers, then resume.',
       });
     }
     const target = state.lastProvenVersionId ?? state.previousVersionId;
@@ -48,11 +65,12 @@ export const stage: StageDefinition = {
     if (!goneBack) {
       demandCurrent(labels, state);
       demandNoRotation(description);
+      if (movesData) await keep(state, description, context);
       await moveBack(state, target, context);
     }
     if (labels.includes('AWSPENDING')) await secrets.removePending(state.secretId, versionId);
     // What was moved forward says nothing of what has to be moved back.
-    const { reencryption: _forward, ...kept } = state;
+    const { reencryption: _forward, phase: _given, lastProvenVersionId: _reached, ...kept } = state;
     return {
       ...kept,
       versionId: target,
@@ -62,6 +80,19 @@ export const stage: StageDefinition = {
     };
   },
 };
+
+/**
+ * Data may be under a key that only the given-up version holds, and AWSPREVIOUS goes to the next write. The version
+ * that it goes back to may have been completed once; until its data is back it must not count as that.
+ */
+async function keep(
+  { secretId, versionId }: RolloutState,
+  description: SecretDescription,
+  { ports }: StageContext,
+): Promise<void> {
+  await pin(secretId, givenUpLabel, versionId, description, ports);
+  await ports.secrets.tag(secretId, new Map([[completedTag, 'none']]));
+}
 
 /** A move whose answer was lost looks like a refusal when it is tried again: what is current decides. */
 async function moveBack(state: RolloutState, target: string, { ports }: StageContext): Promise<void> {

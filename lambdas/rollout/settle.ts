@@ -20,15 +20,16 @@ export const stage: StageDefinition = {
 
   async run(input, { ports }) {
     const state = parseRolloutState(input);
+    const description = await ports.secrets.describe(state.secretId);
+    const labels = description.labels.get(state.versionId) ?? [];
+    // Before the way back as well: it may begin by stopping the consumers, which a later rollout needs.
+    demandCurrent(labels, state);
     if (state.goBack === true) {
       throw new KeyturnError({
         code: 'RollBackAsked',
         message: `An operator asked the rollout of version ${state.versionId} to go back.`,
       });
     }
-    const description = await ports.secrets.describe(state.secretId);
-    const labels = description.labels.get(state.versionId) ?? [];
-    demandCurrent(labels, state);
     if (!isClosed(description, labels, state)) {
       throw new KeyturnError({
         code: 'NotSettled',

@@ -1,6 +1,7 @@
+import { command } from '../contract/commands.ts';
 import { emptyDocument, type Memory, parseDocument, type SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
-import { completedTag, suppliedLabel } from '../contract/marks.ts';
+import { completedTag, givenUpLabel, rolledBackTag, suppliedLabel } from '../contract/marks.ts';
 import type { SecretDescription } from '../contract/ports.ts';
 import { consentFor, needsConsent } from './consent.ts';
 import type { StepContext, StepOutcome } from './context.ts';
@@ -54,8 +55,47 @@ async function makeOrFind(
   try {
     return await make(context, description, current, currentId);
   } catch (refusal) {
-    return (await hasValue(context)) ? 'found' : Promise.reject(refusal);
+    if (await hasValue(context)) return 'found';
+    await makeWay(refusal, context);
+    throw refusal;
   }
+}
+
+/**
+ * A rotation that is refused because the former one still moves data must not stand in its way: the stages of that
+ * one wait while a version is pending, and would give up in the end.
+ */
+async function makeWay(refusal: unknown, { event, ports, class: secretClass }: StepContext): Promise<void> {
+  const refused = refusal instanceof KeyturnError && refusal.code === 'StepRefused';
+  if (refused && secretClass.phases?.data) await ports.secrets.removePending(event.secretId, event.token);
+}
+
+/**
+ * A rollout of a data key that goes back leaves data under keys that only the version holds which it gave up. A value
+ * that was made without them would leave that data for good.
+ */
+async function demandNothingGivenUp(
+  context: StepContext,
+  description: SecretDescription,
+  current: SecretDocument | null,
+): Promise<void> {
+  const { data } = context.class.phases ?? {};
+  const givenUp = holderOf(description, givenUpLabel);
+  if (!data || givenUp === null || current === null) return;
+  const { tags } = description;
+  const isOver = tags.get(rolledBackTag) === givenUp;
+  // A rollout of a data key completes with a count of nothing under any other key.
+  if (isOver || tags.get(completedTag) === holderOf(description, 'AWSCURRENT')) return;
+  const given = data.ring(await readDocument(context, givenUp, 'given-up'), true);
+  const ring = data.ring(current, true);
+  const known = new Set([ring.write, ...ring.others].map(({ id }) => id));
+  const missing = [given.write, ...given.others].filter(({ id }) => !known.has(id)).map(({ id }) => id);
+  if (missing.length === 0) return;
+  throw new KeyturnError({
+    code: 'StepRefused',
+    message: `The secret ${description.name} must have moved its data back before it rotates; a rollout that gave up version ${givenUp} is not over, and the current value does not hold its key ${missing.join(', ')}.`,
+    hint: `Let that rollout go on first: ${command('resume', context.secret.key)}.`,
+  });
 }
 
 async function make(
@@ -65,6 +105,7 @@ async function make(
   currentId: string | null,
 ): Promise<SecretDocument> {
   const { ports, class: secretClass } = context;
+  await demandNothingGivenUp(context, description, current);
   const now = ports.clock.now();
   const reason = needsConsent(context.class, context.secret, now);
   const consent =

@@ -70,11 +70,12 @@ function checkBase(document: SecretDocument, currentId: string | null, { event, 
 }
 
 async function announce(
-  { event, ports, secret, settings }: StepContext,
+  { event, ports, secret, settings, class: secretClass }: StepContext,
   { memory }: SecretDocument,
   previousId: string | null,
 ): Promise<void> {
-  const lastProven = memory?.unproven?.at(-1);
+  // An older version knows fewer keys: what a key wrote that came since could not be read with it.
+  const lastProven = secretClass.phases?.data ? undefined : memory?.unproven?.at(-1);
   await ports.events.put(
     keyturnEvent('Rotation Finished', {
       schema: 1,

@@ -1,5 +1,6 @@
 import { parseDocument, type SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
+import type { SecretVersion } from '../contract/ports.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf } from './guards.ts';
 import { readPending } from './pending-version.ts';
@@ -21,16 +22,29 @@ export async function test(context: StepContext): Promise<StepOutcome> {
   return { did: 'tested the pending value' };
 }
 
-/** Against the version that create made it from: finish refuses where another one is current by now. */
+/**
+ * Against the version that create made it from. Where that one is not current, there is nothing to keep: finish
+ * refuses the pending version, or it is the preflight's copy of the current one, whose base may be long gone.
+ */
 async function keepsWhatCurrentMade(
   document: SecretDocument,
   { event, ports, class: secretClass, secret }: StepContext,
 ): Promise<void> {
   const base = document.memory?.base ?? null;
   if (secretClass.keeps === null || base === null) return;
-  const version = await ports.secrets.read(event.secretId, base);
+  const version = await readIfThere(() => ports.secrets.read(event.secretId, base));
+  if (!version?.labels.includes('AWSCURRENT')) return;
   const current = parseDocument(version.value, `The current value of the secret ${secret.id}`);
   await secretClass.keeps({ document, current });
+}
+
+async function readIfThere(read: () => Promise<SecretVersion>): Promise<SecretVersion | null> {
+  try {
+    return await read();
+  } catch (caught) {
+    if (caught instanceof KeyturnError && caught.code === 'AwsNotFound') return null;
+    throw caught;
+  }
 }
 
 /** Null: the preflight of a secret without any value. In a rotation, finish would refuse such a version. */

@@ -53,8 +53,8 @@ export interface ResolvedReencryption extends ReencryptNeeds {
 }
 
 /**
- * The re-encryptions of a secret, in order. Wherever a hook names a secret (a member `secret`), a key of the
- * deployment's own secrets stands for that secret's name or ARN.
+ * The re-encryptions of a secret, in order. Wherever a hook names a credential (members `secret` and `member`), a key
+ * of the deployment's own secrets stands for that secret's name or ARN. One of them must be able to count.
  *
  * @param ids key -> name or ARN of each secret of the deployment
  * @throws KeyturnError by `invalid`
@@ -65,7 +65,7 @@ export function resolveReencryptions(
   ids: ReadonlyMap<string, string>,
   invalid: (sentence: string) => Error,
 ): ResolvedReencryption[] {
-  return reencrypt.map((declared, index) => {
+  const resolved = reencrypt.map((declared, index) => {
     const kind = reencryptKinds.get(declared.kind);
     if (kind === undefined) {
       throw invalid(
@@ -79,15 +79,24 @@ export function resolveReencryptions(
     }
     return { ...checked.hook, kind: declared.kind, members };
   });
+  if (resolved.length > 0 && !resolved.some(({ counts }) => counts)) {
+    throw invalid(
+      `${field}.reencrypt must have a hook that counts what is left: without a count, no key can be retired; none of them counts.`,
+    );
+  }
+  return resolved;
 }
 
 function withIds(value: unknown, ids: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((one) => withIds(one, ids));
   if (typeof value !== 'object' || value === null) return value;
+  const isCredential = 'member' in value;
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
       name,
-      name === 'secret' && typeof member === 'string' ? (ids.get(member) ?? member) : withIds(member, ids),
+      isCredential && name === 'secret' && typeof member === 'string'
+        ? (ids.get(member) ?? member)
+        : withIds(member, ids),
     ]),
   );
 }

@@ -1,7 +1,10 @@
+import type { Phase } from '../../lambdas/contract/document.ts';
 import type { OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
+import { goesBackByItself, type Plan, type PlanId, plans } from '../../lambdas/contract/plan.ts';
 import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { startAttempt as startNumbered } from '../../lambdas/rollout/start.ts';
 import { lookAt, type Sighting } from './look.ts';
+import { phaseOf } from './phase.ts';
 import { refusal } from './refusal.ts';
 import { latestAttempt } from './rollout-standing.ts';
 import { moment } from './spans.ts';
@@ -75,11 +78,10 @@ function demandUnfinished({ rollout, subject, currentId, overview }: Sighting): 
  * The time of publication decides which consumers count as renewed. Where it is not known it is now, which
  * restarts every consumer once more and can leave none with an old value.
  */
-function continued({ rollout, overview, currentId, previousId, subject, now }: Sighting) {
-  if (rollout.is === 'stalled') {
-    const { failure: _failure, attempt: _attempt, oldValueRefused: _proof, ...state } = rollout.state;
-    return state;
-  }
+export function continued(sighting: Sighting): Omit<RolloutState, 'attempt'> {
+  const { rollout, overview, currentId, previousId, subject, now } = sighting;
+  const phase = phaseOf(sighting);
+  if (rollout.is === 'stalled') return takenUp(rollout.state, currentId ?? '', phase, now);
   const since = rollout.is === 'missing' ? rollout.since : null;
   return {
     schema: 1 as const,
@@ -87,6 +89,47 @@ function continued({ rollout, overview, currentId, previousId, subject, now }: S
     versionId: currentId ?? '',
     previousVersionId: previousId,
     plan: subject.secret.plan,
+    ...(phase === null ? {} : { phase }),
     publishedAt: (since ?? now).toISOString(),
   };
+}
+
+/**
+ * What a stopped execution knew, put right by what is current now: it may have been ended between a move of
+ * AWSCURRENT and the answer to it. One that was on its way back goes on going back, where its plan has such a way.
+ *
+ * @param phase of the current version; null: not known, or its class has none.
+ */
+export function takenUp(
+  stopped: RolloutState,
+  currentId: string,
+  phase: Phase | null,
+  now: Date,
+): Omit<RolloutState, 'attempt'> {
+  const { failure: _failure, attempt: _attempt, oldValueRefused: _proof, ...state } = stopped;
+  const moved = state.versionId !== currentId;
+  const target = state.lastProvenVersionId ?? state.previousVersionId;
+  if (moved && state.rolledBackFrom === undefined && currentId === target) {
+    const { reencryption: _forward, phase: _given, lastProvenVersionId: _reached, ...kept } = state;
+    const back = {
+      versionId: currentId,
+      previousVersionId: state.versionId,
+      rolledBackFrom: state.versionId,
+    };
+    return goingOn({ ...kept, ...back, publishedAt: now.toISOString() });
+  }
+  if (!moved) return goingOn(state);
+  return goingOn({
+    ...state,
+    versionId: currentId,
+    lastProvenVersionId: state.versionId,
+    ...(phase === null ? {} : { phase }),
+    publishedAt: now.toISOString(),
+  });
+}
+
+function goingOn(state: Omit<RolloutState, 'attempt'>): Omit<RolloutState, 'attempt'> {
+  const plan: Plan | undefined = plans[state.plan as PlanId];
+  const back = state.rolledBackFrom !== undefined && plan !== undefined && goesBackByItself(plan);
+  return back ? { ...state, goBack: true } : state;
 }

@@ -7,10 +7,13 @@ import type { KeyturnError } from '../../lambdas/contract/errors.ts';
 import type { ProbePorts } from '../../lambdas/contract/hooks.ts';
 import { completedTag, rolledBackTag } from '../../lambdas/contract/marks.ts';
 import type { OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
+import { goesBackByItself, plans } from '../../lambdas/contract/plan.ts';
+import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { lookAt, type Sighting } from './look.ts';
+import { phaseOf } from './phase.ts';
 import { verdictOn } from './probing.ts';
 import { refusal } from './refusal.ts';
-import { type StartedRollout, startAttempt } from './resume.ts';
+import { continued, type StartedRollout, startAttempt } from './resume.ts';
 import type { Subject } from './subject.ts';
 
 export interface Rollback {
@@ -19,6 +22,8 @@ export interface Rollback {
   readonly restored: string;
   /** True when AWSPENDING lies on the version that is given up. */
   readonly clearsPending: boolean;
+  /** For keys that stored data is under: the rollout that goes back by its plan's own way. Null: the label is moved. */
+  readonly asked: Omit<RolloutState, 'attempt'> | null;
 }
 
 /**
@@ -34,6 +39,7 @@ export async function prepareRollback(
 ): Promise<Rollback> {
   const sighting = await lookAt(subject, ports);
   const { overview, currentId, previousId } = sighting;
+  if (goesBackByItself(plans[subject.secret.plan])) return prepareWayBack(sighting, to, ports);
   const restored = to ?? previousId;
   demandRestorable(sighting, restored);
   if (currentId === null || restored === null) throw noVersion(subject);
@@ -43,6 +49,48 @@ export async function prepareRollback(
     givenUp: currentId,
     restored,
     clearsPending: overview.labels.get(currentId)?.includes('AWSPENDING') ?? false,
+    asked: null,
+  };
+}
+
+/** Data may be under either key: it goes back with the label, and the rollout of the current version does both. */
+async function prepareWayBack(
+  sighting: Sighting,
+  to: string | null,
+  ports: OperatorPorts & { readonly probe: ProbePorts },
+): Promise<Rollback> {
+  const { subject, overview, currentId, rollout } = sighting;
+  const { key } = subject.secret;
+  demandIdle(sighting);
+  if (phaseOf(sighting) === 'retired') {
+    throw refusal(
+      `The old key of ${key} is retired: a count said that no data is under it any more, so there is nothing to go back to.`,
+      `Rotate forward instead: keyturn rotate ${key}.`,
+    );
+  }
+  if (rollout.is !== 'stalled' && rollout.is !== 'missing') {
+    throw refusal(
+      `No rollout of ${key} is under way that could go back: version ${currentId} runs everywhere.`,
+      `See: keyturn status ${key}.`,
+    );
+  }
+  const asked = { ...continued(sighting), goBack: true };
+  const { rolledBackFrom, versionId, lastProvenVersionId, previousVersionId } = asked;
+  const restored = rolledBackFrom === undefined ? (lastProvenVersionId ?? previousVersionId) : versionId;
+  if (currentId === null || restored === null) throw noVersion(subject);
+  if (to !== null && to !== restored) {
+    throw refusal(
+      `The rollout of ${key} goes back to version ${restored} only: another one may lack a key that data is under.`,
+      `Leave --to out: keyturn rollback ${key}.`,
+    );
+  }
+  await demandUsable(subject, overview.arn, restored, ports);
+  return {
+    secretArn: overview.arn,
+    givenUp: rolledBackFrom ?? currentId,
+    restored,
+    clearsPending: false,
+    asked,
   };
 }
 
@@ -52,9 +100,10 @@ export async function prepareRollback(
  */
 export async function rollBack(
   subject: Subject,
-  { secretArn, givenUp, restored, clearsPending }: Rollback,
+  { secretArn, givenUp, restored, clearsPending, asked }: Rollback,
   ports: OperatorPorts,
 ): Promise<StartedRollout> {
+  if (asked !== null) return startAttempt(subject, asked, ports);
   const { secrets, clock } = ports;
   // First: the version that is restored may have been completed once, and must not count as that meanwhile.
   await secrets.untag(secretArn, [completedTag]);
@@ -77,7 +126,7 @@ export async function rollBack(
 }
 
 function demandRestorable(sighting: Sighting, restored: string | null): void {
-  const { subject, overview, currentId, pendingId, rollout } = sighting;
+  const { subject, overview, currentId } = sighting;
   const { key, class: secretClass, settings } = subject.secret;
   if (!secretClass.restorable) {
     throw refusal(
@@ -101,6 +150,11 @@ function demandRestorable(sighting: Sighting, restored: string | null): void {
       `Its versions: ${[...overview.versions.keys()].join(', ')}.`,
     );
   }
+  demandIdle(sighting);
+}
+
+function demandIdle({ subject, pendingId, rollout }: Sighting): void {
+  const { key } = subject.secret;
   if (pendingId !== null) {
     throw refusal(
       `AWSPENDING is on version ${pendingId} of ${key}: a rotation is under way or stuck.`,

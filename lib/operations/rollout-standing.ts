@@ -9,9 +9,10 @@ import type {
 } from '../../lambdas/contract/operator-ports.ts';
 import { rolledBackError } from '../../lambdas/contract/plan.ts';
 import { parseRolloutState, type RolloutState } from '../../lambdas/contract/rollout-state.ts';
-import { derivedToken } from '../../lambdas/contract/tokens.ts';
+import { derivedToken, publishedPhases } from '../../lambdas/contract/tokens.ts';
 import { reasonOf } from '../../lambdas/rollout/failure-reason.ts';
 import { holderOf } from '../../lambdas/rotation/guards.ts';
+import { rootOf } from './phase.ts';
 import { executionArn, type Subject } from './subject.ts';
 
 /** What is being tried at this moment, and what went wrong with it so far. */
@@ -121,7 +122,10 @@ export async function attemptInCharge(
   if (later !== null && later.execution.status !== 'SUCCEEDED') {
     const walked = { ...later, states: await rollouts.states(later.execution.arn) };
     // While it runs, the label may have been moved by the stage that is at work.
-    const inCharge = later.execution.status === 'RUNNING' || family.includes(stateOf(walked).versionId);
+    const inCharge =
+      later.execution.status === 'RUNNING' ||
+      family.includes(stateOf(walked).versionId) ||
+      wentBackTo(family, walked);
     if (inCharge) return { walked, overtaken: false };
   }
   const overtaken = later !== null;
@@ -132,10 +136,17 @@ export async function attemptInCharge(
 }
 
 /** The versions of one rotation: one, or the phases of an overlap, whose ids follow from the first one's. */
-function familyOf(versionId: string, { versions }: SecretOverview): string[] {
-  const later = (root: string) => [derivedToken(root, 'promoted'), derivedToken(root, 'retired')];
-  const root = [...versions.keys()].find((id) => later(id).includes(versionId)) ?? versionId;
-  return [root, ...later(root).filter((id) => versions.has(id))];
+function familyOf(versionId: string, overview: SecretOverview): string[] {
+  const root = rootOf(versionId, overview);
+  const later = publishedPhases.map((phase) => derivedToken(root, phase));
+  return [root, ...later.filter((id) => overview.versions.has(id))];
+}
+
+/** Whether an execution was ended while it made this version current again: it does not know yet that it did. */
+function wentBackTo(family: readonly string[], walked: Walked): boolean {
+  const { lastProvenVersionId, previousVersionId } = stateOf(walked);
+  const target = lastProvenVersionId ?? previousVersionId;
+  return walked.states.at(-1)?.name === 'roll-back' && target !== null && family.includes(target);
 }
 
 async function latestOf(

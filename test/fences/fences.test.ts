@@ -9,6 +9,7 @@ import { stages } from '../../lambdas/contract/stages.ts';
 import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
+import { reencryptKinds } from '../../lambdas/hooks/reencrypt/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { importsOf, reachedFrom, root, sources } from './imports.ts';
 
@@ -155,6 +156,7 @@ describe('tables and files', () => {
         'instance-tally',
         'class-of',
         'data-keys',
+        'pin',
         'consumers',
         'publish-phase',
       ]),
@@ -172,11 +174,16 @@ describe('tables and files', () => {
     expect(idsOf('lambdas/hooks/instances', ['kinds', 'fleet', 'list', 'patience'])).toEqual(
       [...fleetKinds.keys()].sort(),
     );
+    const partsOfHttp = ['http-answer', 'http-calls', 'http-members', 'http-progress'];
+    expect(idsOf('lambdas/hooks/reencrypt', ['kinds', 'names', ...partsOfHttp])).toEqual(
+      [...reencryptKinds.keys()].sort(),
+    );
   });
 
   test('each kind of consumer has its adapter, one file of its name', () => {
     expect(new Set(idsOf('lambdas/adapters/consumers', []))).toEqual(new Set(redeployKinds.keys()));
     expect(new Set(idsOf('lambdas/adapters/instances', []))).toEqual(new Set(fleetKinds.keys()));
+    expect(new Set(idsOf('lambdas/adapters/reencrypt', []))).toEqual(new Set(reencryptKinds.keys()));
   });
 
   test('each class names a plan that exists', () => {

@@ -31,7 +31,7 @@ describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (na
   });
 });
 
-it('only the stages that restart or look at consumers carry their clients', () => {
+it('only the stages that restart, stop or look at consumers carry their clients', () => {
   const withEcs = bundles.filter(({ inputs }) =>
     Object.keys(inputs).some((file) => file.includes('client-ecs')),
   );

@@ -207,7 +207,11 @@ describe('a stage function may do nothing but', () => {
       [
         {
           Effect: 'Allow',
-          Action: ['secretsmanager:DescribeSecret', 'secretsmanager:UpdateSecretVersionStage'],
+          Action: [
+            'secretsmanager:DescribeSecret',
+            'secretsmanager:TagResource',
+            'secretsmanager:UpdateSecretVersionStage',
+          ],
           Resource: bothSecrets,
         },
       ],

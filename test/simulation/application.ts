@@ -29,7 +29,7 @@ export class Application {
   readonly #clock: WorldClock;
   readonly #load: () => Pick<Task, 'value' | 'document'>;
   readonly #judge: Judge;
-  readonly #canUse: (value: string) => boolean;
+  readonly #canUse: (value: string, document: Task['document']) => boolean;
   #desired = 2;
   #parked: number | null = null;
 
@@ -38,7 +38,7 @@ export class Application {
     clock: WorldClock,
     load: () => Pick<Task, 'value' | 'document'>,
     judge: Judge,
-    canUse: (value: string) => boolean = () => true,
+    canUse: (value: string, document: Task['document']) => boolean = () => true,
   ) {
     this.#canUse = canUse;
     this.#clock = clock;
@@ -88,9 +88,11 @@ export class Application {
       this.#pending += 1;
       this.#clock.after(startTime, () => {
         this.#pending -= 1;
-        this.#failed = started.some(({ value }) => value !== null && !this.#canUse(value));
+        this.#failed = started.some(
+          ({ value, document }) => value !== null && !this.#canUse(value, document),
+        );
         // The circuit breaker: what ran before goes on.
-        if (!this.#failed) this.#tasks = started;
+        if (!this.#failed && this.#desired > 0) this.#tasks = started;
       });
     },
   };

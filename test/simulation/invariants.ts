@@ -3,6 +3,7 @@
  * stored, never what the code under test says of itself.
  */
 import { flawOf } from '../../lambdas/contract/events.ts';
+import type { VersionSnapshot } from '../../lib/rehearsal/endpoint/secrets-manager/index.ts';
 import { documentOf, type Rollout, type RolloutEnd, type World } from './world.ts';
 
 export class Checker {
@@ -20,6 +21,7 @@ export class Checker {
     this.#oneHolderOfEachLabel(world, after);
     this.#valueInUseIsReadable(world, after);
     this.#tokensLiveOn(world, after);
+    this.#dataIsKept(world, after);
   };
 
   /** To be called once, when nothing moves any more. */
@@ -58,7 +60,9 @@ export class Checker {
     ) {
       const document = world.currentDocument();
       // A roll-back moves it to the version that the consumers are known to run with: here the first.
-      const wentBack = world.stubborn && currentId === world.versions()[0]?.id;
+      const wentBack =
+        (world.stubborn && currentId === world.versions()[0]?.id) ||
+        (world.data !== null && this.#isPhaseBefore(world));
       if (document === null) this.#break(after, 'AWSCURRENT was lost');
       else if (!document.has(world.variable))
         this.#break(after, 'AWSCURRENT reached a version without a value');
@@ -80,11 +84,22 @@ export class Checker {
   /** A phase is published from the phase before it, of the same rotation. */
   #isNextPhase(world: World): boolean {
     const order = ['introduced', 'promoted', 'retired'];
+    if (world.currentDocument()?.memory?.phase === 'withdrawn') order.splice(1, 2, 'withdrawn');
     const memory = world.currentDocument()?.memory ?? null;
     const left = world.versions().find(({ id }) => id === this.#currentId);
     const before = left === undefined ? null : documentOf(left).memory;
     if (memory?.root === undefined || before?.root !== memory.root) return false;
     return order.indexOf(memory.phase ?? '') === order.indexOf(before.phase ?? '') + 1;
+  }
+
+  /** A rollout of a data key goes back to the phase before, or to the version that its rotation began with. */
+  #isPhaseBefore(world: World): boolean {
+    const left = world.versions().find(({ id }) => id === this.#currentId);
+    const before = left === undefined ? null : documentOf(left).memory;
+    const phase = world.currentDocument()?.memory?.phase;
+    const isBase =
+      before?.phase === (world.introduces ? 'introduced' : 'promoted') && world.currentId() === before.base;
+    return isBase || (before?.phase === 'promoted' && phase === 'introduced');
   }
 
   /** What a task runs with can still be read: nothing that may be needed is gone. */
@@ -95,7 +110,7 @@ export class Checker {
         return document.has(world.variable) ? [[document.value(world.variable).reveal(), version.id]] : [];
       }),
     );
-    for (const value of world.application.values) {
+    for (const value of world.applications.flatMap(({ values }) => values)) {
       if (value !== null && !this.#values.has(value))
         this.#break(after, 'a task runs with a value that no version holds');
     }
@@ -119,6 +134,29 @@ export class Checker {
     }
   }
 
+  /**
+   * I3: a key of every row is in a version that has a label. I4: a row holds what its last writer was told. Nobody
+   * meets a row that cannot be read, but where a person typed other keys; and a key is dropped once nothing needs it.
+   */
+  #dataIsKept(world: World, after: string): void {
+    const { store, data } = world;
+    if (store === null || data === null) return;
+    const kept = new Set(
+      world.versions().flatMap((version) => (version.labels.length === 0 ? [] : textsOf(version))),
+    );
+    for (const [id, { plain, under }] of store.rows) {
+      if (id.startsWith('poisoned')) continue;
+      if (!kept.has(under)) this.#break(after, `${id} is under a key that no labelled version holds`);
+      if (plain !== store.acknowledged.get(id)) this.#break(after, `an acknowledged write of ${id} is lost`);
+    }
+    const failed = store.failedReads.splice(0);
+    if (failed.length > 0 && world.edits.length === 0) this.#break(after, `${failed[0]} could not be read`);
+    const { memory } = world.currentDocument() ?? {};
+    if ((memory?.phase !== 'retired' && memory?.phase !== 'withdrawn') || memory.root === undefined) return;
+    const left = store.notUnder(world.currentDocument()?.value(world.variable).reveal() ?? '');
+    if (left.length > 0) this.#break(after, `${left[0]} still needs a key that was dropped`);
+  }
+
   /** Completed, refused for want of a person's word, or ended by a person's edit; never left half done. */
   #everyRotationEnded(world: World): void {
     for (const run of world.secrets.runs) {
@@ -129,6 +167,8 @@ export class Checker {
       const refused =
         typeof outcome === 'object' && ['ConsentMissing', 'SupplyMissing'].includes(outcome?.errorType ?? '');
       if (run.status === 'resting' && refused) continue;
+      // A platform that holds two keys takes no third one: such a rotation is refused until the first is over.
+      if (world.data !== null && refusedAs(outcome, 'StepRefused')) continue;
       this.#break('the end', `the rotation of ${run.token} is ${run.status}: ${JSON.stringify(outcome)}`);
     }
   }
@@ -146,7 +186,11 @@ export class Checker {
       const laterWentBack =
         world.rollouts.at(-1) !== rollouts[0] && world.rollouts.at(-1)?.end === 'rolled-back';
       const wentBack = world.stubborn && (end === 'rolled-back' || laterWentBack || world.edits.length > 0);
-      if (end !== 'completed' && !wentBack && !(replaced && end === 'superseded')) {
+      // A second rotation goes back to where the first had come, which these consumers may not take either.
+      const overtaken = world.expectedEnd !== 'completed' && world.secrets.runs.length > 2;
+      const stopped = (world.edits.length > 0 || overtaken) && world.data !== null && end !== 'open';
+      const asExpected = end === world.expectedEnd || stopped;
+      if (end !== 'completed' && !asExpected && !wentBack && !(replaced && end === 'superseded')) {
         this.#break('the end', `the rollout of ${run.token} ended ${end}`);
       }
     }
@@ -158,7 +202,7 @@ export class Checker {
     const rollout = world.rollouts.find(({ versionId }) => versionId === rooted);
     if (endOf(world, rollout) !== 'completed') return;
     const current = world.currentDocument()?.value(world.variable).reveal();
-    for (const value of world.application.values) {
+    for (const value of world.applications.flatMap(({ values }) => values)) {
       if (value !== current)
         this.#break('the end', 'the rollout completed and a task still runs with another value');
     }
@@ -187,7 +231,7 @@ export class Checker {
   /** One version a rotation, an edit or a supply; none that nobody asked for. */
   #noStrayVersion(world: World): void {
     const rotations = world.secrets.runs.filter((run) => run.kind === 'rotation').length;
-    const phases = world.tokenLifeSeconds === null ? 1 : 3;
+    const phases = world.tokenLifeSeconds === null && world.data === null ? 1 : 3;
     const most = 1 + rotations * phases + world.edits.length + world.supplies;
     if (world.versions().length > most)
       this.#break('the end', `${world.versions().length} versions, at most ${most} were asked for`);
@@ -210,4 +254,19 @@ export class Checker {
 function endOf(world: World, rollout: Rollout | undefined): RolloutEnd | 'open' {
   const end = rollout?.end ?? 'open';
   return end === 'aborted' ? (world.rollouts.at(-1)?.end ?? 'open') : end;
+}
+
+/** Every text of a version that may be a key: the members, and the parts of a list. */
+function textsOf(version: VersionSnapshot): string[] {
+  const document = documentOf(version);
+  return document.names().flatMap((name) => document.value(name).reveal().split(','));
+}
+
+function refusedAs(outcome: unknown, errorType: string): boolean {
+  return (
+    typeof outcome === 'object' &&
+    outcome !== null &&
+    'errorType' in outcome &&
+    outcome.errorType === errorType
+  );
 }

@@ -6,15 +6,17 @@
 import { createHash } from 'node:crypto';
 import { emf } from '../../lambdas/adapters/metrics.ts';
 import { emptyDocument, parseDocument, type SecretDocument } from '../../lambdas/contract/document.ts';
-import { publicError } from '../../lambdas/contract/errors.ts';
+import { KeyturnError, publicError } from '../../lambdas/contract/errors.ts';
 import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
 import { consentTag, suppliedLabel } from '../../lambdas/contract/marks.ts';
 import type { Measurement } from '../../lambdas/contract/metrics.ts';
 import {
   type PlanId,
   plans,
+  rollBackAskedError,
   supersededError,
   type WayOutId,
+  wayBackOf,
   wayOutOf,
   waysOut,
 } from '../../lambdas/contract/plan.ts';
@@ -31,10 +33,11 @@ import {
   stages,
 } from '../../lambdas/contract/stages.ts';
 import { hook as fleetHook, type InstancesApi } from '../../lambdas/hooks/instances/http.ts';
-import { hook as ecsHook } from '../../lambdas/hooks/redeploy/ecs.ts';
+import { type Ecs, hook as ecsHook } from '../../lambdas/hooks/redeploy/ecs.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { startRollout } from '../../lambdas/rollout/start.ts';
 import { rotationFunction } from '../../lambdas/rotation/steps.ts';
+import { takenUp } from '../../lib/operations/resume.ts';
 import { virtualClock } from '../../lib/rehearsal/endpoint/clocks.ts';
 import { SecretsManager, type VersionSnapshot } from '../../lib/rehearsal/endpoint/secrets-manager/index.ts';
 import type { Caller, InvocationResult, Json, JsonObject } from '../../lib/rehearsal/endpoint/wire.ts';
@@ -43,6 +46,7 @@ import { Fleet } from './fleet.ts';
 import { Crash, type FaultPlan, Gate, type Process } from './gate.ts';
 import { Reconciler } from './reconciler.ts';
 import { secretsPort } from './secrets-port.ts';
+import { type DataSetting, noStoreFaults, Store, type StorePort, storeHook } from './store.ts';
 
 export const secretName = 'shop/secret';
 const functionArn = 'arn:aws:lambda:eu-central-1:111122223333:function:rotation';
@@ -69,6 +73,8 @@ export interface Setting {
   readonly judge: Judge;
   /** True: the application cannot start with any value but the first. */
   readonly stubborn?: boolean;
+  /** For keys that stored data is under: the data, and what reads and writes it. Default: none. */
+  readonly data?: DataSetting;
   /** For keys that overlap: how long a token lives that a task signs. No token may die before its time. */
   readonly tokenLifeSeconds?: number;
   /** The members of the first document; null: the secret starts empty. */
@@ -83,6 +89,8 @@ export interface Rollout {
   readonly versionId: string;
   readonly startedAt: number;
   readonly first: RolloutState;
+  /** What it knew when it came to its youngest stage. */
+  last: RolloutState;
   /** The stages that it came to, in order. */
   readonly entered: StageId[];
   end: RolloutEnd | null;
@@ -92,7 +100,9 @@ export interface Rollout {
 export class World {
   readonly clock = virtualClock({ start: Date.UTC(2026, 0, 5, 12) });
   readonly secrets: SecretsManager;
-  readonly application: Application;
+  /** Services that read the secret; most worlds have one. */
+  readonly applications: readonly Application[];
+  readonly store: Store | null;
   readonly fleet: Fleet;
   readonly gate: Gate;
   readonly rollouts: Rollout[] = [];
@@ -108,6 +118,9 @@ export class World {
   stopAfter: string | null = null;
   /** The execution is stopped as it comes to its n-th stage; then this is null again. */
   abortAt: number | null = null;
+  /** Every call of this name fails after so many of them; null: none does. */
+  failFrom: { readonly call: string; readonly after: number } | null = null;
+  #called = 0;
   /** Milliseconds after which the bus hands on each event: one for each delivery, none for an event that is lost. */
   deliveries: readonly number[] = [0];
   #process: Process = { dead: false };
@@ -137,12 +150,17 @@ export class World {
       invoker: { permits: () => true, invoke: (_arn, event) => this.invoke(event) },
       emit: () => {},
     });
-    this.application = new Application(
-      this.clock,
-      () => loaded(this.currentDocument(), setting.variable),
-      setting.judge,
-      (value) => setting.stubborn !== true || value === setting.initial?.[setting.variable],
+    this.applications = Array.from(
+      { length: setting.data?.consumers ?? 1 },
+      () =>
+        new Application(
+          this.clock,
+          () => loaded(this.currentDocument(), setting.variable),
+          setting.judge,
+          (value, document) => !this.#refuses(value, document),
+        ),
     );
+    this.store = setting.data === undefined ? null : new Store(setting.data, setting.initial ?? {});
     this.fleet = new Fleet({
       ids: setting.instances?.ids ?? [],
       key: () => this.application.values[0] ?? null,
@@ -164,14 +182,22 @@ export class World {
           window: null,
           cutover: setting.secretClass.cutover,
           together: setting.secretClass.cutover,
-          consumers: [{ name: 'web', kind: 'ecs', cluster: 'shop', service: 'web' }],
+          consumers: this.applications.map((_one, index) => {
+            const service = index === 0 ? 'web' : `web-${index + 1}`;
+            return { name: service, kind: 'ecs', cluster: 'shop', service };
+          }),
+          ...(setting.data === undefined ? {} : { reencrypt: [{ kind: 'memory' }] }),
           ...(setting.instances === undefined ? {} : { instances: setting.instances.members }),
           probe: setting.probe,
         },
       ],
     };
     this.gate = new Gate(faults, {
-      check: (after) => this.#check(this, after),
+      check: (after) => {
+        // Consumers never rest: whatever happens, something is read and written right after it.
+        this.store?.work(this.applications.map(({ documents }) => documents));
+        this.#check(this, after);
+      },
       duplicate: async () => {
         await this.#runStep(this.#latest, { dead: false });
       },
@@ -190,7 +216,7 @@ export class World {
       ...(initial === null ? {} : { SecretString: JSON.stringify(initial) }),
     });
     this.#arn = String(created.ARN);
-    await this.application.ecs.forceDeployment('shop', 'web');
+    for (const { ecs } of this.applications) await ecs.forceDeployment('shop', 'web');
     await this.clock.advance(60_000);
     await this.#rotateSecret({ RotationLambdaARN: functionArn, RotateImmediately: false });
     await this.clock.advance(60_000);
@@ -201,6 +227,11 @@ export class World {
   /** "Rotate secret immediately". @returns false when Secrets Manager refuses, because one is under way. */
   async rotate(): Promise<boolean> {
     return this.#rotateSecret({});
+  }
+
+  /** Saves a schedule: Secrets Manager tests a copy of the current version and rotates nothing. */
+  async preflight(): Promise<void> {
+    await this.#rotateSecret({ RotateImmediately: false });
   }
 
   /** "Edit" in the console: a new current value at once. */
@@ -260,13 +291,34 @@ export class World {
     return current === undefined ? null : documentOf(current);
   }
 
+  get application(): Application {
+    const [first] = this.applications;
+    if (first === undefined) throw new Error('there is no application');
+    return first;
+  }
+
+  get data(): DataSetting | null {
+    return this.#setting.data ?? null;
+  }
+
+  /** Whether the new key is accepted before it is used. */
+  get introduces(): boolean {
+    const { secretClass, options } = this.#setting;
+    return secretClass.bind(options).phases?.first() === 'introduced';
+  }
+
+  /** How the rollouts of this world are to end. */
+  get expectedEnd(): RolloutEnd {
+    return this.#setting.data?.ends ?? 'completed';
+  }
+
   get tokenLifeSeconds(): number | null {
     return this.#setting.tokenLifeSeconds ?? null;
   }
 
   /** Whether anything but a rotation may move AWSCURRENT in this world. */
   get movesLater(): boolean {
-    return this.edits.length > 0 || this.stubborn || this.tokenLifeSeconds !== null;
+    return this.edits.length > 0 || this.stubborn || this.tokenLifeSeconds !== null || this.data !== null;
   }
 
   get stubborn(): boolean {
@@ -382,6 +434,7 @@ export class World {
       versionId: state.versionId,
       startedAt: this.clock.now(),
       first: state,
+      last: state,
       entered: [],
       end: null,
       transitions: 1,
@@ -393,16 +446,28 @@ export class World {
 
   /** What `keyturn resume` does: the plan once more, from what is current now. */
   resume(): void {
+    this.#startAgain({});
+  }
+
+  /** What `keyturn rollback` does for a key that data is under. */
+  goBack(): void {
+    this.#startAgain({ goBack: true });
+  }
+
+  #startAgain(asked: Partial<RolloutState>): void {
     const last = this.rollouts.at(-1);
     if (last === undefined) throw new Error('there is no rollout to resume');
     const attempt = last.first.attempt + 1;
-    const state = {
-      ...last.first,
-      attempt,
-      versionId: this.currentId() ?? '',
-      publishedAt: new Date(this.clock.now()).toISOString(),
-    };
+    const phase = this.currentDocument()?.memory?.phase ?? null;
+    const now = new Date(this.clock.now());
+    const state = { ...takenUp(last.last, this.currentId() ?? '', phase, now), ...asked, attempt };
     this.#startExecution(`${last.name}-${attempt}`, JSON.stringify(state));
+  }
+
+  #refuses(value: string, document: Readonly<Record<string, string>>): boolean {
+    const { data, stubborn, initial, variable } = this.#setting;
+    if (data?.refuses !== undefined) return data.refuses(document);
+    return stubborn === true && value !== initial?.[variable];
   }
 
   /** The rule on the bus invokes the starter; a failed delivery is repeated, as EventBridge does. */
@@ -433,7 +498,9 @@ export class World {
     const end = await this.#walk(plans[planId].stages, first, rollout);
     if (end.is === 'through') rollout.end = 'completed';
     else if (end.is !== 'failed') rollout.end = end.is;
-    else await this.#leave(wayOutOf(plans[planId], end.stage), end.state, rollout);
+    else if ((end.state as RolloutState).failure?.Error === rollBackAskedError) {
+      await this.#leave(wayBackOf(plans[planId]), end.state, rollout);
+    } else await this.#leave(wayOutOf(plans[planId], end.stage), end.state, rollout);
   }
 
   async #leave(way: WayOutId, state: unknown, rollout: Rollout): Promise<void> {
@@ -456,6 +523,7 @@ export class World {
     let state = first;
     for (const id of way) {
       rollout.entered.push(id);
+      rollout.last = state as RolloutState;
       if (rollout.entered.length === this.abortAt) {
         this.abortAt = null;
         return { is: 'aborted' };
@@ -476,15 +544,17 @@ export class World {
         const held = ((result.state as RolloutState)[waitAfter] ?? 0) * 1000;
         await new Promise<void>((resolve) => this.clock.after(held, resolve));
       }
-      if (!result.ok) {
-        if (result.error.name === supersededError) return { is: 'superseded' };
-        const failure = {
-          Error: result.error.name,
-          Cause: JSON.stringify({ errorMessage: result.error.message }),
-        };
-        return { is: 'failed', stage: id, state: { ...(state as RolloutState), failure } };
-      }
+      if (!result.ok) return ended(id, state, result.error);
       state = result.state;
+      const { repeats } = stages[id] as StageDescription;
+      // The state machine comes back to a stage that has more to do.
+      while (repeats !== undefined && (state as RolloutState)[repeats]?.finished === false) {
+        rollout.transitions += 2;
+        rollout.last = state as RolloutState;
+        const again = await this.#stage(id, state, rollout);
+        if (!again.ok) return ended(id, state, again.error);
+        state = again.state;
+      }
     }
     return { is: 'through' };
   }
@@ -524,7 +594,7 @@ export class World {
             events: this.#eventsPort(process),
             consumers: new Map([['ecs', ecsHook.connect(this.#ecsPort(process))]]),
             fleets: new Map([['http', fleetHook.connect(this.#fleetPort(process))]]),
-            reencryption: new Map(),
+            reencryption: new Map([['memory', storeHook.connect(this.#storePort(process))]]),
             credential: () => Promise.reject(new Error('no hook of this world logs in')),
             http: {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
@@ -560,21 +630,44 @@ export class World {
     };
   }
 
-  #ecsPort(process: Process) {
-    const { ecs } = this.application;
+  #storePort(process: Process): StorePort {
+    const { store } = this;
+    if (store === null) return { page: async () => [], swap: async () => false, options: noStoreFaults };
     return {
-      state: (cluster: string, service: string) =>
-        this.gate.call('DescribeServices', process, () => ecs.state(cluster, service)),
-      tasks: (cluster: string, service: string) =>
-        this.gate.call('DescribeTasks', process, () => ecs.tasks(cluster, service)),
-      forceDeployment: (cluster: string, service: string) =>
-        this.gate.call('UpdateService', process, () => ecs.forceDeployment(cluster, service)),
-      stopping: (cluster: string, service: string) =>
-        this.gate.call('DescribeTasks', process, () => ecs.stopping(cluster, service)),
-      scale: (cluster: string, service: string, desired: number, fresh: boolean) =>
-        this.gate.call('UpdateService', process, () => ecs.scale(cluster, service, desired, fresh)),
-      park: (arn: string, desired: number | null) =>
-        this.gate.call('TagResource', process, () => ecs.park(arn, desired)),
+      page: (afterRow, count) => this.gate.call('SELECT', process, async () => store.page(afterRow, count)),
+      swap: (id, seen, row) =>
+        this.gate.call('UPDATE', process, async () => {
+          this.#called += 1;
+          if (this.failFrom?.call === 'UPDATE' && this.#called > this.failFrom.after) {
+            throw new KeyturnError({
+              code: 'ReencryptionFailed',
+              message: 'The data cannot be reached.',
+              retryable: true,
+            });
+          }
+          return store.swap(id, seen, row);
+        }),
+      options: store.faults,
+    };
+  }
+
+  #ecsPort(process: Process): Ecs {
+    const of = (service: string) =>
+      this.applications[Number(service.slice(4) || 1) - 1]?.ecs ?? this.application.ecs;
+    const call = <T>(name: string, effect: () => Promise<T>) => this.gate.call(name, process, effect);
+    return {
+      state: (cluster, service) =>
+        call('DescribeServices', async () => {
+          const state = await of(service).state(cluster, service);
+          return { ...state, arn: service };
+        }),
+      tasks: (cluster, service) => call('DescribeTasks', () => of(service).tasks(cluster, service)),
+      forceDeployment: (cluster, service) =>
+        call('UpdateService', () => of(service).forceDeployment(cluster, service)),
+      stopping: (cluster, service) => call('DescribeTasks', () => of(service).stopping(cluster, service)),
+      scale: (cluster, service, desired, fresh) =>
+        call('UpdateService', () => of(service).scale(cluster, service, desired, fresh)),
+      park: (arn, desired) => call('TagResource', () => of(arn).park(arn, desired)),
     };
   }
 
@@ -616,6 +709,17 @@ export class World {
     const hex = Buffer.from(this.#bytes(16)).toString('hex');
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
   }
+}
+
+/** How a walk ends at a stage that failed for good. */
+function ended(
+  stage: StageId,
+  state: unknown,
+  error: Error,
+): { is: 'superseded' } | { is: 'failed'; stage: StageId; state: unknown } {
+  if (error.name === supersededError) return { is: 'superseded' };
+  const failure = { Error: error.name, Cause: JSON.stringify({ errorMessage: error.message }) };
+  return { is: 'failed', stage, state: { ...(state as RolloutState), failure } };
 }
 
 const crashed: InvocationResult = {

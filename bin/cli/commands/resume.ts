@@ -10,7 +10,8 @@ export const command: Command = {
   summary: 'go on with a rollout that stalled or never began',
   about: 'one',
   details: `Starts the next attempt of the current version's rollout, from what the stopped one knew. Consumers that run with
-the version already are not restarted again. Refuses while a rollout runs, and when it is completed.`,
+the version already are not restarted again. A rollout that was on its way back with stored data goes on going
+back. Refuses while a rollout runs, and when it is completed.`,
   flags: waitFlags,
 
   async run(context) {

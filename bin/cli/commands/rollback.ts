@@ -14,7 +14,8 @@ export const command: Command = {
   about: 'one',
   details: `Makes the earlier version current, restarts the consumers, and has the value that was given up proven dead. Refuses
 where the class cannot restore its target, where the earlier value is no longer good, and while a rotation or
-rollout is under way.`,
+rollout is under way. Where stored data is under the key, the stalled rollout goes back itself: the data returns to
+the old key, and the new one goes when a count says that nothing needs it; refused once the old key is retired.`,
   flags: {
     to: { value: 'VERSION', help: 'go back to this version; default: the one labelled AWSPREVIOUS' },
     yes: { value: null, help: 'do not ask; needed where nobody can answer' },

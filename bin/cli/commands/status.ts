@@ -4,6 +4,7 @@ import { holderOf } from '../../../lambdas/rotation/guards.ts';
 import { consentOn } from '../../../lib/operations/consents.ts';
 import { type Finding, findingsOf, type Limits, usualLimits } from '../../../lib/operations/findings.ts';
 import { ageOf, lookAt, type Sighting } from '../../../lib/operations/look.ts';
+import { phaseOf as phaseIn } from '../../../lib/operations/phase.ts';
 import { moment, parseSpan, span } from '../../../lib/operations/spans.ts';
 import { subjectOf } from '../../../lib/operations/subject.ts';
 import type { Paint } from '../../../lib/rehearsal/paint.ts';
@@ -101,9 +102,17 @@ function stateOf(weightiest: Finding | undefined): string {
   return weightiest === undefined || weightiest.weight === 'note' ? 'ok' : weightiest.weight;
 }
 
-function rolloutOf({ rollout }: Sighting): string {
-  if (rollout.is === 'running') return `running: ${rollout.trying.stage}`;
-  return rollout.is === 'stalled' ? `stalled at ${rollout.at}` : rollout.is;
+function rolloutOf(sighting: Sighting): string {
+  const { rollout } = sighting;
+  const phase = overlapOf(sighting);
+  const told = phase === null ? '' : ` (${phase})`;
+  if (rollout.is === 'running') return `running: ${rollout.trying.stage}${told}`;
+  return rollout.is === 'stalled' ? `stalled at ${rollout.at}${told}` : `${rollout.is}${told}`;
+}
+
+/** How far an overlap is, while that matters: it is told by the ids of versions, and no value is read. */
+function overlapOf(sighting: Sighting): string | null {
+  return sighting.rollout.is === 'completed' || sighting.rollout.is === 'none' ? null : phaseIn(sighting);
 }
 
 function jsonOf({ sighting, findings }: Seen): object {
@@ -116,6 +125,7 @@ function jsonOf({ sighting, findings }: Seen): object {
     class: secretClass.id,
     arn: overview.arn,
     phase: phaseOf(sighting),
+    overlap: overlapOf(sighting),
     current:
       currentId === null
         ? null

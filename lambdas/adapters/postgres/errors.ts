@@ -40,10 +40,10 @@ const states: Readonly<Record<string, Meaning>> = {
   '57P02': { code: 'TargetNotReady', says: 'ended the connection after a crash', retryable: true },
   '57P03': { code: 'TargetNotReady', says: 'starts, stops or recovers', retryable: true },
   '57P05': { code: 'TargetNotReady', says: 'ended the connection, which was idle', retryable: true },
+  '55P03': { code: 'TargetNotReady', says: 'did not get a lock in time', retryable: true },
+  '57014': { code: 'TargetNotReady', says: 'gave a statement up, which took too long', retryable: true },
   '08': { code: 'TargetUnreachable', says: 'lost the connection', retryable: true },
   '40': { code: 'TargetNotReady', says: 'gave way to another transaction', retryable: true },
-  '55P03': { code: 'TargetNotReady', says: 'did not get a lock in time', retryable: true },
-  '57014': { code: 'TargetNotReady', says: 'ended a statement that took too long', retryable: true },
 };
 
 /** Messages of the driver (pg, connection.js) that come without a code. */

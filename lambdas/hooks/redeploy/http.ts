@@ -1,14 +1,8 @@
-import { isIP } from 'node:net';
 import * as z from 'zod/mini';
 import { KeyturnError } from '../../contract/errors.ts';
 import { defineRedeploy, type IamStatement, type Renewal, type Renewing } from '../../contract/hooks.ts';
-import {
-  addressIn,
-  isLoopbackLiteral,
-  privateRangeBreaks,
-  refusedRange,
-} from '../../contract/network-address.ts';
 import type { HttpResponse } from '../../contract/ports.ts';
+import { hostOf, urlBreaks } from '../allowed-url.ts';
 import { atPointer, parsedJson } from '../json-pointer.ts';
 import { longestTarget, mark, markedAt, markStatements, type SecretTags } from '../request-mark.ts';
 
@@ -109,26 +103,22 @@ export const hook = defineRedeploy<Consumer, RedeployHooks>({
             },
           },
         ]),
-    ...(final === true ? markStatements(hostOf({ url })) : []),
+    ...(final === true ? markStatements(hostOf(url)) : []),
   ],
 
   check({ url, look, final, allowPrivate = [] }) {
     if ((look === undefined) === (final === undefined)) {
       return 'one of look and final must be given, and not both: how to see that everything has restarted.';
     }
-    if (final === true && URL.canParse(url) && hostOf({ url }).length > longestTarget) {
+    if (final === true && URL.canParse(url) && hostOf(url).length > longestTarget) {
       return `url must have a host of at most ${longestTarget} characters with final: a tag is named after it.`;
     }
-    return (
-      allowPrivate
-        .map((range) => privateRangeBreaks('allowPrivate', range))
-        .find((broken) => broken !== null) ?? urlBreaks(url, allowPrivate)
-    );
+    return urlBreaks('url', url, allowPrivate);
   },
 
   async begin(consumer, renewing, hooks, clock) {
     const { look, final } = consumer;
-    const host = hostOf(consumer);
+    const host = hostOf(consumer.url);
     if (look !== undefined && (await looked(consumer, look, renewing, hooks)).renewed) return;
     if (final === true && (await markedAt(host, renewing, hooks)) !== null) return;
     const { status } = await hooks.ask(postOf(consumer, renewing));
@@ -138,7 +128,7 @@ export const hook = defineRedeploy<Consumer, RedeployHooks>({
 
   async look(consumer, renewing, hooks) {
     if (consumer.look !== undefined) return looked(consumer, consumer.look, renewing, hooks);
-    const host = hostOf(consumer);
+    const host = hostOf(consumer.url);
     return (await markedAt(host, renewing, hooks)) === null
       ? { renewed: false, reason: `${host} has not taken the request` }
       : {
@@ -154,7 +144,7 @@ async function looked(
   { secretId, versionId, since }: Renewing,
   hooks: RedeployHooks,
 ): Promise<Renewal> {
-  const host = hostOf(consumer);
+  const host = hostOf(consumer.url);
   const path = look.path
     .replaceAll('{secretId}', encodeURIComponent(secretId))
     .replaceAll('{versionId}', encodeURIComponent(versionId));
@@ -195,28 +185,6 @@ function postOf(consumer: Consumer, { secretId, versionId, since }: Renewing): S
 
 function shared({ key, allowPrivate = [] }: Consumer): Pick<SignedRequest, 'key' | 'allowPrivate'> {
   return { key: { secret: key.secret, variable: key.variable }, allowPrivate };
-}
-
-/** Without the brackets of an IPv6 address, which no tag may have. */
-function hostOf({ url }: Pick<Consumer, 'url'>): string {
-  return new URL(url).hostname.replace(/^\[|\]$/g, '');
-}
-
-/** What can be said of the address before its name is resolved; the rest is checked at every request. */
-function urlBreaks(text: string, allowPrivate: readonly string[]): string | null {
-  if (!URL.canParse(text)) return `url must be an address; received "${text}".`;
-  const { protocol, hostname, username, password } = new URL(text);
-  const host = hostname.replace(/^\[|\]$/g, '');
-  if (username !== '' || password !== '') return 'url must not carry a user or a password.';
-  if (isIP(host) !== 0 && !text.toLowerCase().includes(host)) {
-    return `url must have its IP address in the usual form; received "${text}".`;
-  }
-  if (protocol !== 'https:' && !(protocol === 'http:' && isLoopbackLiteral(host))) {
-    return `url must be https (http only on a loopback address); received "${text}".`;
-  }
-  if (isIP(host) === 0 || isLoopbackLiteral(host)) return null;
-  const range = refusedRange(host, allowPrivate);
-  return range === null ? null : `url must not lead to ${addressIn(range)}; received "${text}".`;
 }
 
 function notTaken(host: string, status: number): KeyturnError {

@@ -1,20 +1,15 @@
 import * as z from 'zod/mini';
+import { Credential, keyStatements } from '../../contract/credential.ts';
 import type { Random } from '../../contract/ports.ts';
 import { defineReencrypt, type ReencryptPorts } from '../../contract/reencryption.ts';
 import { Column, columnBreaks, targetOf } from '../sweep/columns.ts';
 import type { Server, Tls } from '../sweep/connection.ts';
 import { runSweep, type Sweep } from '../sweep/sweep.ts';
 
-const secretId =
-  /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]{1,512}|[A-Za-z0-9/_+=.@-]{1,512})$/;
-
 const Hook = z.object({
   kind: z.literal('postgres'),
   /** The member of a secret that holds the DSN, a URL: of a user with SELECT and UPDATE on these columns only. */
-  connection: z.strictObject({
-    secret: z.string().check(z.regex(secretId, 'must be a key of secrets, or the ARN or name of a secret')),
-    member: z.string().check(z.minLength(1)),
-  }),
+  connection: Credential,
   /** How the server is verified: PEM text of its authorities, `system`, or `off-on-loopback`. Default: `system`. */
   tls: z._default(
     z.union([
@@ -56,7 +51,7 @@ export const hook = defineReencrypt<Hook, SweepPort>({
     return columns.map(columnBreaks).find((sentence) => sentence !== null) ?? null;
   },
 
-  statements: () => [],
+  statements: ({ connection }) => keyStatements([connection]),
   credentials: ({ connection }) => [connection.secret],
 
   run: (declared, slice, port, ports) => runSweep(sweepOf(declared, port, ports), slice, ports),

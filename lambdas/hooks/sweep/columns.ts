@@ -31,12 +31,16 @@ export const Column = z.strictObject({
 export type Column = z.infer<typeof Column>;
 
 /** @returns the sentence of the first rule that a schema cannot say and that a column breaks, or null. */
-export function columnBreaks({ table, codec: { id, ...options }, key }: Column): string | null {
+export function columnBreaks(column: Column): string | null {
+  const { table, key, version, additionalData = [] } = column;
+  const { id, ...options } = column.codec;
   const codec = codecOf(id);
   if (codec === undefined)
     return `the codec of ${table} must be one of ${codecIds.join(', ')}; received "${id}".`;
   const parsed = codec.parse(options);
   if (!parsed.ok) return `the codec of ${table}: ${parsed.broken[0] ?? 'it breaks a rule.'}`;
+  if (version !== undefined && additionalData.includes(version))
+    return `the additionalData of ${table} must not name ${version}: it changes with the key.`;
   return new Set(key).size === key.length ? null : `the key of ${table} must name each column once.`;
 }
 

@@ -1,7 +1,9 @@
 /** Reads a column page by page along its key, and writes rows back only where nobody else has written since. */
+import { createHash } from 'node:crypto';
 import type { RowContext, Stored } from '../../contract/ciphers.ts';
 import { type Column, quoted, tableOf } from './columns.ts';
 import type { Cells, Connection } from './connection.ts';
+import type { ColumnFacts } from './facts.ts';
 
 /** A row as it was read. */
 export interface Row {
@@ -13,14 +15,23 @@ export interface Row {
   readonly context: RowContext;
 }
 
+export interface Page {
+  readonly rows: readonly Row[];
+  /** Nothing comes after it. */
+  readonly last: boolean;
+}
+
 export interface Rewritten {
   readonly row: Row;
   readonly stored: Stored;
 }
 
 export interface Pages {
-  /** @param after the key of the last row that is done with; null: from the first one. */
-  read(after: readonly string[] | null, limit: number): Promise<Row[]>;
+  /**
+   * @param after the key of the last row that is done with; null: from the first one.
+   * @param limit rows at most; there are fewer where they are large (`mostPageBytes`).
+   */
+  read(after: readonly string[] | null, limit: number): Promise<Page>;
   /**
    * Compare-and-swap on xmin: a row that somebody has written since it was read is left as it is.
    * @param version what the rows are tagged with from now on; undefined where rows are not tagged.
@@ -29,41 +40,57 @@ export interface Pages {
   write(rows: readonly Rewritten[], version: number | undefined): Promise<number>;
 }
 
-/** @param types column -> its type as SQL writes it. */
+/** Bytes of ciphertext after which a page ends: three pages are in memory at a time, and rows may have megabytes. */
+const mostPageBytes = 8 * 1024 * 1024;
+
+/** @param facts of the columns, by name. */
 export function pagesOf(
   column: Column,
-  types: ReadonlyMap<string, string>,
+  facts: ReadonlyMap<string, ColumnFacts>,
   reader: Connection,
   writer: Connection,
 ): Pages {
   const table = tableOf(column);
   const key = column.key.map(quoted);
-  const keyTypes = column.key.map((name) => types.get(name) ?? 'text');
+  const keyTypes = column.key.map((name) => facts.get(name)?.type ?? 'text');
   const value = quoted(column.column);
-  const valueType = types.get(column.column) === 'bytea' ? 'bytea' : 'text';
+  const valueType = facts.get(column.column)?.type === 'bytea' ? 'bytea' : 'text';
   const extra = column.additionalData ?? [];
-  const select = [
-    ...key.map((name, index) => `${name}::text AS key${index}`),
-    'xmin::text AS xmin',
+  const raw = key.map((_, index) => `raw${index}`).join(', ');
+  const inner = [
+    ...key.map((name, index) => `${name} AS raw${index}, ${name}::text AS key${index}`),
+    'xmin::text AS xmin_text',
     `${value} AS stored`,
     ...(column.version === undefined ? [] : [`${quoted(column.version)}::text AS version`]),
     ...extra.map((name, index) => `${quoted(name)}::text AS extra${index}`),
   ].join(', ');
-  const order = key.join(', ');
+  const outer = [
+    ...key.map((_, index) => `key${index}`),
+    'xmin_text',
+    'stored',
+    ...(column.version === undefined ? [] : ['version']),
+    ...extra.map((_, index) => `extra${index}`),
+  ].join(', ');
   const bounds = keyTypes.map((type, index) => `$${index + 2}::${type}`).join(', ');
+  // The length of a large value is known without reading it, so that what is left out costs nothing.
   const page = (bound: string) =>
-    `SELECT ${select} FROM ${table} WHERE ${value} IS NOT NULL${bound} ORDER BY ${order} LIMIT $1`;
+    `SELECT ${outer} FROM (
+       SELECT *, sum(octet_length(stored)) OVER (ORDER BY ${raw} ROWS UNBOUNDED PRECEDING) - octet_length(stored) AS before
+         FROM (SELECT ${inner} FROM ${table} WHERE ${value} IS NOT NULL${bound} ORDER BY ${key.join(', ')} LIMIT $1) AS page
+     ) AS sized WHERE before <= ${mostPageBytes} ORDER BY ${raw}`;
   const first = page('');
-  const later = page(` AND (${order}) > (${bounds})`);
+  const later = page(` AND (${key.join(', ')}) > (${bounds})`);
   const update = updateOf(column, { table, key, keyTypes, value, valueType });
+  const names = { later: nameOf(later), update: nameOf(update) };
 
   return {
     async read(after, limit) {
       const { rows } =
         after === null
           ? await reader.query(first, [limit])
-          : await reader.query(later, [limit, ...after], 'page');
-      return rows.map((row) => rowOf(row, column.key.length, extra.length));
+          : await reader.query(later, [limit, ...after], names.later);
+      const read = rows.map((row) => rowOf(row, column.key.length, extra.length));
+      return { rows: read, last: read.length < limit && bytesOf(read) <= mostPageBytes };
     },
 
     async write(rows, version) {
@@ -77,11 +104,20 @@ export function pagesOf(
           rows.map(({ stored }) => stored),
           ...(column.version === undefined ? [] : [version ?? null]),
         ],
-        'write',
+        names.update,
       );
       return changed;
     },
   };
+}
+
+/** A prepared statement of one column must not be taken for that of another one. */
+function nameOf(statement: string): string {
+  return createHash('sha256').update(statement).digest('hex').slice(0, 16);
+}
+
+function bytesOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, { stored }) => sum + Buffer.byteLength(stored), 0);
 }
 
 interface Parts {
@@ -107,7 +143,7 @@ function rowOf(row: Cells, keys: number, extras: number): Row {
   const { stored, version } = row;
   return {
     key: texts('key', keys),
-    xmin: String(row.xmin),
+    xmin: String(row.xmin_text),
     stored: Buffer.isBuffer(stored) ? stored : String(stored),
     context: {
       ...(version === undefined || version === null ? {} : { version: Number(version) }),

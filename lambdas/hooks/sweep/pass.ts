@@ -1,4 +1,5 @@
 /** One pass over a column: pages are read ahead, rewritten, and written behind. */
+import { createHash } from 'node:crypto';
 import type { Cipher, KeyRing } from '../../contract/ciphers.ts';
 import { KeyturnError } from '../../contract/errors.ts';
 import type { ReencryptPorts, SetAside } from '../../contract/reencryption.ts';
@@ -25,7 +26,10 @@ export interface Pass {
 interface Sorted {
   readonly rewritten: readonly Rewritten[];
   readonly setAside: readonly SetAside[];
-  readonly readable: number;
+  /** Rows that are not under the key that they are to be under. */
+  readonly found: number;
+  /** Where nothing is written: rows by the id of the key that they are under. */
+  readonly under: ReadonlyMap<string, number>;
 }
 
 /**
@@ -46,20 +50,18 @@ export async function runPass(
   let reading = pages.read(cursor.after, batch);
   try {
     for (;;) {
-      const rows = await reading;
-      const last = rows.at(-1);
-      if (last === undefined) break;
-      const full = rows.length === batch;
-      reading = full ? pages.read(last.key, batch) : Promise.resolve([]);
+      const page = await reading;
+      const end = page.rows.at(-1);
+      if (end === undefined) break;
+      reading = page.last ? Promise.resolve(page) : pages.read(end.key, batch);
       // Awaited one round later: a failure in between must not count as one that nobody handles.
       reading.catch(() => {});
-      const sorted = sort(rows, pass);
-      if (cursor.after === null && cursor.pass === 1) demandRightCodec(sorted, rows, pass);
+      const sorted = sort(page.rows, pass);
       await writing;
-      writing = write(sorted, last, rows.length);
+      writing = write(sorted, end, page.rows.length);
       writing.catch(() => {});
-      await pace.after(rows.length);
-      if (!full) break;
+      await pace.after(page.rows.length);
+      if (page.last) break;
       if (ports.remaining() <= 0) {
         await writing;
         await reading.catch(() => {});
@@ -75,44 +77,77 @@ export async function runPass(
   }
 
   async function write(sorted: Sorted, last: Row, seen: number): Promise<void> {
-    const { rewritten, setAside } = sorted;
+    const { rewritten, setAside, under } = sorted;
     const moved = pass.writes ? await pages.write(rewritten, pass.ring.write.version) : 0;
     cursor = {
       ...cursor,
       after: [...last.key],
       seen: cursor.seen + seen,
-      found: cursor.found + rewritten.length,
+      found: cursor.found + sorted.found,
       moved: cursor.moved + moved,
       poisoned: cursor.poisoned + setAside.length,
+      under: added(cursor.under, under),
     };
     pass.done(cursor, setAside);
   }
 }
 
-function sort(rows: readonly Row[], { cipher, column }: Pass): Sorted {
+function sort(rows: readonly Row[], { cipher, column, ring, writes }: Pass): Sorted {
   const rewritten: Rewritten[] = [];
   const setAside: SetAside[] = [];
+  const under = new Map<string, number>();
+  let found = 0;
   for (const row of rows) {
-    const result = cipher.rewrite(row.stored, row.context);
-    if (result.is === 'rewritten') rewritten.push({ row, stored: result.stored });
-    if (result.is === 'poisoned') {
-      setAside.push({
-        target: targetOf(column),
-        row: row.key.join(',').slice(0, 200),
-        poison: result.poison,
-      });
+    const result = writes ? cipher.rewrite(row.stored, row.context) : cipher.open(row.stored, row.context);
+    switch (result.is) {
+      case 'rewritten':
+        found += 1;
+        rewritten.push({ row, stored: result.stored });
+        break;
+      case 'open':
+        found += result.under.id === ring.write.id ? 0 : 1;
+        under.set(result.under.id, (under.get(result.under.id) ?? 0) + 1);
+        break;
+      case 'poisoned':
+        setAside.push({ target: targetOf(column), row: rowName(row.key), poison: result.poison });
+        break;
+      case 'current':
+        break;
     }
   }
-  return { rewritten, setAside, readable: rows.length - setAside.length };
+  return { rewritten, setAside, found, under };
 }
 
-/** @throws KeyturnError HookRefused when nothing of the first page can be read: it is the codec, not the rows. */
-function demandRightCodec({ readable }: Sorted, rows: readonly Row[], { column, ring }: Pass): void {
-  if (readable > 0) return;
+function added(counts: Readonly<Record<string, number>>, more: ReadonlyMap<string, number>) {
+  const sums = new Map(Object.entries(counts));
+  for (const [id, count] of more) sums.set(id, (sums.get(id) ?? 0) + count);
+  return Object.fromEntries(sums);
+}
+
+/** Characters of a row's name that reports show. */
+const mostName = 200;
+
+/** No two rows have one name: whoever acknowledges a row must not acknowledge another. */
+export function rowName(key: readonly string[]): string {
+  const [only = ''] = key;
+  const name =
+    key.length === 1 ? only : key.map((part) => part.replace(/[\\,]/g, (sign) => `\\${sign}`)).join(',');
+  if (name.length <= mostName) return name;
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, 16);
+  return `${name.slice(0, mostName - 20)}… ${digest}`;
+}
+
+/**
+ * @param rows the first page of the column.
+ * @throws KeyturnError HookRefused when nothing of it can be read: it is the codec, not the rows.
+ */
+export function demandRightCodec(column: Column, cipher: Cipher, ring: KeyRing, rows: readonly Row[]): void {
+  if (rows.length === 0 || rows.some(({ stored, context }) => cipher.open(stored, context).is === 'open'))
+    return;
   const keys = [ring.write, ...ring.others].map(({ id }) => id).join(', ');
   throw new KeyturnError({
     code: 'HookRefused',
     message: `None of the first ${rows.length} rows of ${targetOf(column)} opens with the keys ${keys}; nothing was changed.`,
-    hint: 'Compare the codec of the column with how the platform encrypts. Where a backup was restored: its rows are under a key that was retired; bring that key back from the version that KEYTURN_BEFORE pins, or restore a younger backup.',
+    hint: 'Compare the codec of the column with how the platform encrypts. Where a backup was restored: its rows are under a key that was retired; bring that key back from the version that KEYTURN_BEFORE pins, or restore a younger backup. Rows that nobody can read any more: remove them, or set the column to NULL.',
   });
 }

@@ -1,11 +1,12 @@
 /**
  * ECS: clusters, services and tasks, of which the tasks are processes on this machine.
  *
- * Left out: task definitions, task sets, capacity, everything that creates or deletes over the API.
+ * Left out: revisions of task definitions, task sets, capacity, everything that creates or deletes over the API.
  * Shapes and errors: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
  */
 
 import { arn, lastPart } from './arn.ts';
+import { type RunTaskDefinition, RunTasks } from './ecs-run-task.ts';
 import type { Deployment, EcsServiceOptions } from './ecs-service.ts';
 import { EcsService } from './ecs-service.ts';
 import type { ServiceDefinition } from './ecs-spec.ts';
@@ -19,9 +20,16 @@ export class Ecs implements Service {
   readonly signingName = 'ecs';
   readonly #options: EcsServiceOptions;
   readonly #services = new Map<string, EcsService>();
+  readonly #runs: RunTasks;
 
   constructor(options: EcsServiceOptions) {
     this.#options = options;
+    this.#runs = new RunTasks(options);
+  }
+
+  /** Makes a task definition known, which RunTask starts. */
+  defineTask(definition: RunTaskDefinition): void {
+    this.#runs.define(definition);
   }
 
   /**
@@ -49,7 +57,7 @@ export class Ecs implements Service {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.services().map((service) => service.close()));
+    await Promise.all([...this.services().map((service) => service.close()), this.#runs.stop()]);
   }
 
   async handle(operation: string, input: JsonObject): Promise<JsonObject> {
@@ -64,6 +72,8 @@ export class Ecs implements Service {
         return this.#listTasks(cluster, input);
       case 'DescribeTasks':
         return this.#describeTasks(cluster, input);
+      case 'RunTask':
+        return this.#runs.run(cluster, input);
       default:
         throw new AwsError('UnknownOperationException', `ecs has no operation ${operation} here`);
     }
@@ -71,7 +81,8 @@ export class Ecs implements Service {
 
   #cluster(input: JsonObject): string {
     const cluster = lastPart(text(input.cluster) ?? 'default');
-    if (this.services().some(({ spec }) => spec.cluster === cluster)) return cluster;
+    if (this.services().some(({ spec }) => spec.cluster === cluster) || this.#runs.has(cluster))
+      return cluster;
     throw new AwsError('ClusterNotFoundException', 'Cluster not found.');
   }
 
@@ -151,9 +162,14 @@ export class Ecs implements Service {
     const all = this.services()
       .filter(({ spec }) => spec.cluster === cluster)
       .flatMap((service) => service.tasks.map((task) => ({ service, task })));
-    const found = wanted.map((id) => all.find(({ task }) => lastPart(task.arn) === lastPart(id)) ?? id);
+    const found = wanted.map((id) => {
+      const ofService = all.find(({ task }) => lastPart(task.arn) === lastPart(id));
+      return ofService === undefined
+        ? (this.#runs.shape(cluster, id) ?? id)
+        : taskShape(ofService.service, ofService.task);
+    });
     return {
-      tasks: found.flatMap((one) => (typeof one === 'string' ? [] : [taskShape(one.service, one.task)])),
+      tasks: found.filter((one) => typeof one !== 'string'),
       failures: found.flatMap((one) => (typeof one === 'string' ? [missing('task', cluster, one)] : [])),
     };
   }

@@ -109,6 +109,9 @@ function ecs(operation: string, input: JsonObject): Access[] {
     resource: name.startsWith('arn:') ? name : arn('ecs', `${kind}/${cluster}/${name}`),
     context,
   });
+  if (operation === 'TagResource' || operation === 'UntagResource') {
+    return [{ resource: text(input.resourceArn) ?? '*' }];
+  }
   if (operation === 'UpdateService') return [named('service', text(input.service) ?? '')];
   if (operation === 'DescribeServices') return texts(input.services).map((name) => named('service', name));
   if (operation === 'DescribeTasks') return texts(input.tasks).map((name) => named('task', name));

@@ -213,7 +213,7 @@ function refused(options: JsonServerOptions, error: unknown): { status: number; 
 }
 
 function failed(error: AwsError): { status: number; body: JsonObject } {
-  return { status: error.status, body: { __type: error.code, Message: error.message } };
+  return { status: error.status, body: { ...error.members, __type: error.code, Message: error.message } };
 }
 
 function reportDefect(options: JsonServerOptions, error: unknown): void {

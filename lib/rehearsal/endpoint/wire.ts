@@ -30,12 +30,15 @@ export interface Service {
 export class AwsError extends Error {
   readonly code: string;
   readonly status: number;
+  /** Members of the answer beside code and message. */
+  readonly members: JsonObject;
 
-  constructor(code: string, message: string, status = 400) {
+  constructor(code: string, message: string, status = 400, members: JsonObject = {}) {
     super(message);
     this.name = code;
     this.code = code;
     this.status = status;
+    this.members = members;
   }
 }
 

@@ -1,9 +1,13 @@
 /** The contract suite: what every secret class must do, whatever it is. A class without a row here is red. */
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { codecIds } from '../../../lambdas/ciphers/registry.ts';
 import { classIds, classOf } from '../../../lambdas/classes/registry.ts';
+import { keyId } from '../../../lambdas/contract/ciphers.ts';
 import { emptyDocument, type Memory, SecretDocument } from '../../../lambdas/contract/document.ts';
 import { KeyturnError } from '../../../lambdas/contract/errors.ts';
+import { Sensitive } from '../../../lambdas/contract/sensitive.ts';
+import { gcm } from './data-key-documents.ts';
 import { FakeServer } from './fake-server.ts';
 
 const random = { bytes: (count: number) => randomBytes(count) };
@@ -27,6 +31,16 @@ interface Sample {
     readonly sentence: string;
   }[];
 }
+
+const fernet = { encoding: 'fernet' };
+const fernetKey = `${Buffer.alloc(32, 7).toString('base64url')}=`;
+const versioned = {
+  variable: 'DATA_KEY',
+  version: 'VERSION',
+  previous: 'PREVIOUS',
+  previousVersion: 'PREVIOUS_VERSION',
+};
+const keyOf = (text: string) => `The key ${keyId(new Sensitive(text))}`;
 
 const tooShort = { encoding: 'alphanumeric', length: 22 };
 
@@ -138,6 +152,81 @@ const samples: Readonly<Record<string, Sample>> = {
         options: { variable: 'KEY', format, refreshTokenDays: 1 },
         sentence:
           'options.refreshTokenDays must be longer than options.accessTokenHours; 1 days are not longer than 24 hours.',
+      },
+    ],
+  },
+  'encryption-keyring': {
+    options: { variable: 'DATA_KEY', accepted: 'DATA_KEY_PREVIOUS', format: fernet },
+    byHand: { DATA_KEY: fernetKey, DATA_KEY_PREVIOUS: '' },
+    bad: [
+      {
+        document: { DATA_KEY: 'no-key-of-fernet' },
+        sentence: `${keyOf('no-key-of-fernet')} must be 32 bytes in URL-safe base64 with padding, 44 characters; it has 16 characters and is not that.`,
+      },
+    ],
+    wrong: [
+      {
+        options: { variable: 'DATA_KEY', accepted: 'DATA_KEY', format: fernet },
+        sentence: 'options.accepted must be another variable than DATA_KEY.',
+      },
+      {
+        options: { variable: 'DATA_KEY', format: fernet, codec: { id: 'rot13' } },
+        sentence: `options.codec.id must be one of ${codecIds.join(', ')}; received "rot13".`,
+      },
+    ],
+  },
+  'versioned-encryption-key': {
+    options: { ...versioned, format: { encoding: 'hex', bytes: 32 }, codec: gcm('hex', true) },
+    byHand: { DATA_KEY: 'ab'.repeat(32), VERSION: '3', PREVIOUS: '', PREVIOUS_VERSION: '0' },
+    bad: [
+      {
+        document: { DATA_KEY: 'ab'.repeat(32), VERSION: 'three', PREVIOUS: '' },
+        sentence: 'The value of VERSION must be a whole number; it has 5 characters and is none.',
+      },
+    ],
+    wrong: [
+      {
+        options: {
+          ...versioned,
+          previous: 'DATA_KEY',
+          format: { encoding: 'hex', bytes: 32 },
+          codec: gcm('hex', true),
+        },
+        sentence:
+          'options.variable, options.version, options.previous and options.previousVersion must be four variables; two are the same.',
+      },
+    ],
+  },
+  'envelope-root-key': {
+    options: { variable: 'ROOT', format: { encoding: 'alphanumeric', length: 32 }, codec: gcm('raw') },
+    byHand: { ROOT: 'R'.repeat(32) },
+    bad: [
+      {
+        document: { ROOT: 'R'.repeat(33) },
+        sentence: 'The value of ROOT must have exactly 32 bytes; it has 33.',
+      },
+    ],
+    wrong: [
+      {
+        options: { variable: 'ROOT', format: { encoding: 'alphanumeric', length: 31 }, codec: gcm('raw') },
+        sentence: 'options.format must make 32 characters; it makes 31.',
+      },
+    ],
+  },
+  'encryption-key': {
+    options: { variable: 'DATA_KEY', format: { encoding: 'hex', bytes: 32 }, codec: gcm('hex') },
+    byHand: { DATA_KEY: 'cd'.repeat(32) },
+    bad: [{ document: {}, sentence: 'The document must have the member DATA_KEY; it has none.' }],
+    wrong: [
+      {
+        options: {
+          variable: 'DATA_KEY',
+          next: 'DATA_KEY',
+          format: { encoding: 'hex', bytes: 32 },
+          codec: gcm('hex'),
+        },
+        sentence:
+          'options.variable, options.next and options.previous must be three names; two are the same.',
       },
     ],
   },
@@ -256,8 +345,9 @@ describe.each(Object.entries(samples))('%s', (id, sample) => {
 
   test('two values are never the same, unless a person supplies them', async () => {
     const [one, other] = await Promise.all([created(byHand), created(byHand)]);
-    const variable = bound.variables().at(-1) ?? '';
-    expect(one.value(variable).reveal() === other.value(variable).reveal()).toBe(definition.supplied);
+    const values = (document: SecretDocument) =>
+      bound.variables().map((name) => document.value(name).reveal());
+    expect(values(one).join() === values(other).join()).toBe(definition.supplied);
   });
 
   test('its test has no side effect on the document', async () => {

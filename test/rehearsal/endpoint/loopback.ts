@@ -27,7 +27,8 @@ export async function serve(service: Service): Promise<{ config: object; stop: (
       const input = JSON.parse(Buffer.concat(chunks).toString() || '{}') as JsonObject;
       answer(200, await service.handle(operation, input, operator));
     } catch (error) {
-      if (error instanceof AwsError) answer(error.status, { __type: error.code, message: error.message });
+      if (error instanceof AwsError)
+        answer(error.status, { ...error.members, __type: error.code, message: error.message });
       else answer(500, { __type: 'InternalFailure', message: String(error) });
     }
   });

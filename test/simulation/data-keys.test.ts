@@ -1,0 +1,293 @@
+/** Keys that stored data is under: what the enumeration does not decide. */
+import { describe, expect, test } from 'vitest';
+import { givenUpLabel } from '../../lambdas/contract/marks.ts';
+import { plans, wayBackOf, waysOut } from '../../lambdas/contract/plan.ts';
+import { acknowledgedTag, rowId } from '../../lambdas/contract/reencryption.ts';
+import { dataSettings, envelope, keyring, single, versioned, withData } from './data-settings.ts';
+import { Checker } from './invariants.ts';
+import { type Setting, secretName, World } from './world.ts';
+
+const hour = 3_600_000;
+const byId = dataSettings.map((setting) => [setting.secretClass.id, setting] as const);
+
+async function started(setting: Setting): Promise<{ world: World; checker: Checker; key: string }> {
+  const checker = new Checker();
+  const world = new World(setting, new Map(), 7, checker.check);
+  await world.start();
+  return { world, checker, key: keyIn(world) };
+}
+
+const keyIn = (world: World) => world.currentDocument()?.value('KEY').reveal() ?? '';
+const endsOf = (world: World) => world.rollouts.map(({ end }) => end);
+const keysOfRows = (world: World) =>
+  new Set([...(world.store?.rows.values() ?? [])].map(({ under }) => under));
+
+/** Everything is under one key, which is the one in use, and the consumers run with it. */
+function expectSettled(world: World, key: string): void {
+  expect([...keysOfRows(world)]).toEqual([key]);
+  expect(keyIn(world)).toBe(key);
+  expect(new Set(world.applications.flatMap(({ values }) => values))).toEqual(new Set([key]));
+}
+
+describe('a rotation', () => {
+  test.each(byId)(
+    '%s: everything is under the new key, in under 20 transitions and two for each further slice',
+    async (_id, setting) => {
+      const { world, checker, key } = await started(setting);
+      await world.rotate();
+      await world.clock.advance(24 * hour);
+      checker.atEnd(world);
+      expect(checker.broken).toEqual([]);
+      expect(endsOf(world)).toEqual(['completed']);
+      expect(world.currentDocument()?.memory?.phase).toBe('retired');
+      expect(keyIn(world)).not.toBe(key);
+      expectSettled(world, keyIn(world));
+      // Each slice after the first is a task and a choice.
+      const further = 2 * ((world.rollouts[0]?.last.reencryption?.slices ?? 0) - 1);
+      expect((world.rollouts[0]?.transitions ?? 0) - further).toBeLessThan(20);
+    },
+  );
+
+  test.each(byId)('%s: again, and a schedule may be saved in between', async (_id, setting) => {
+    const { world, checker } = await started(setting);
+    for (let times = 0; times < 2; times += 1) {
+      await world.rotate();
+      await world.clock.advance(24 * hour);
+      // The preflight tests a copy of the current version, whose base does not have its key.
+      await world.preflight();
+      await world.clock.advance(hour);
+      expect(world.secrets.runs.at(-1)?.status).toBe('succeeded');
+    }
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['completed', 'completed']);
+  });
+});
+
+describe('what the phase introduce is for', () => {
+  const five = (introduce: boolean): Setting => ({
+    ...withData(keyring, { consumers: 5 }),
+    options: { ...keyring.options, introduce },
+  });
+
+  test('with it, five consumers that restart one after another read everything at every moment', async () => {
+    const { world, checker } = await started(five(true));
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    checker.atEnd(world);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['completed']);
+  });
+
+  test('without it, those that have not restarted yet cannot read what the others write', async () => {
+    const { world, checker } = await started(five(false));
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    expect(endsOf(world)).toEqual(['completed']);
+    expect(checker.broken.length).toBeGreaterThan(0);
+    for (const sentence of checker.broken) expect(sentence).toContain('could not be read');
+    expectSettled(world, keyIn(world));
+  });
+});
+
+/** Every stage of a plan before retire, at which its execution is ended. */
+function stagesBeforeRetire(setting: Setting): (readonly [string, string, number, Setting])[] {
+  const way: readonly string[] = plans[setting.secretClass.plan].stages;
+  return way
+    .slice(0, way.indexOf('retire') + 1)
+    .map((stage, index) => [setting.secretClass.id, stage, index + 1, setting] as const);
+}
+
+describe('an execution that somebody aborts', () => {
+  const ways = dataSettings.flatMap((setting) =>
+    plans[setting.secretClass.plan].stages.map(
+      (stage, index) => [setting.secretClass.id, stage, index + 1, setting] as const,
+    ),
+  );
+
+  test.each(ways)('%s, before %s (stage %i): resumed it completes', async (_id, _stage, nth, setting) => {
+    const { world, checker } = await started(setting);
+    world.abortAt = nth;
+    await world.rotate();
+    await world.clock.advance(6 * hour);
+    world.resume();
+    await world.clock.advance(6 * hour);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['aborted', 'completed']);
+    expectSettled(world, keyIn(world));
+  });
+});
+
+describe('an operator who asks to go back', () => {
+  const ways = dataSettings.flatMap(stagesBeforeRetire);
+
+  test.each(ways)(
+    '%s, before %s (stage %i): everything is under the old key again, and the next rotation works',
+    async (_id, _stage, nth, setting) => {
+      const { world, checker, key } = await started(setting);
+      world.abortAt = nth;
+      await world.rotate();
+      await world.clock.advance(6 * hour);
+      world.goBack();
+      await world.clock.advance(6 * hour);
+      expect(checker.broken).toEqual([]);
+      expect(endsOf(world)).toEqual(['aborted', 'rolled-back']);
+      expectSettled(world, key);
+      await world.rotate();
+      await world.clock.advance(24 * hour);
+      expect(checker.broken).toEqual([]);
+      expect(endsOf(world).at(-1)).toBe('completed');
+      expectSettled(world, keyIn(world));
+    },
+  );
+
+  const halfWay = [keyring, versioned, envelope, single].flatMap((setting) =>
+    [1, 2].map((rows) => [setting.secretClass.id, rows, setting] as const),
+  );
+
+  test.each(halfWay)('%s, when %i rows were moved', async (_id, rows, setting) => {
+    const { world, checker, key } = await started(setting);
+    world.failFrom = { call: 'UPDATE', after: rows };
+    await world.rotate();
+    await world.clock.advance(6 * hour);
+    world.failFrom = null;
+    const failed = endsOf(world)[0];
+    if (failed === 'stalled') world.goBack();
+    else world.resume();
+    await world.clock.advance(6 * hour);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world).at(-1)).toBe('rolled-back');
+    expectSettled(world, key);
+  });
+
+  const wayBack = dataSettings.flatMap((setting) =>
+    waysOut[wayBackOf(plans[setting.secretClass.plan])].stages.map(
+      (_stage, index) => [setting.secretClass.id, index + 1, setting] as const,
+    ),
+  );
+
+  test.each(wayBack)(
+    '%s: aborted on the way back (its stage %i) and resumed, it goes on back',
+    async (_id, nth, setting) => {
+      const { world, checker, key } = await started(setting);
+      const way: readonly string[] = plans[setting.secretClass.plan].stages;
+      world.abortAt = way.indexOf('verify') + 1;
+      await world.rotate();
+      await world.clock.advance(6 * hour);
+      // The first stage of the attempt is settle.
+      world.abortAt = nth + 1;
+      world.goBack();
+      await world.clock.advance(6 * hour);
+      world.resume();
+      await world.clock.advance(6 * hour);
+      expect(checker.broken).toEqual([]);
+      // Before the first move there is nothing to go on with but the request itself.
+      expect(endsOf(world)).toEqual(['aborted', 'aborted', 'rolled-back']);
+      expectSettled(world, key);
+    },
+  );
+});
+
+describe('what its rollout gave up', () => {
+  const cutover: Setting = {
+    ...withData(keyring, { consumers: 1 }),
+    options: { ...keyring.options, introduce: false },
+  };
+
+  test('stays readable until the way back is over, and no rotation forgets it', async () => {
+    const { world, checker, key } = await started(cutover);
+    world.abortAt = 5;
+    await world.rotate();
+    await world.clock.advance(6 * hour);
+    const given = world.currentId();
+    // Back to the first version; the data is not moved yet.
+    world.abortAt = 3;
+    world.goBack();
+    await world.clock.advance(6 * hour);
+    expect(keyIn(world)).toBe(key);
+    expect(world.versions().find(({ id }) => id === given)?.labels).toContain(givenUpLabel);
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    expect(keyIn(world)).toBe(key);
+    expect(world.events.at(-1)?.detail).toMatchObject({ code: 'StepRefused', at: 'create' });
+    world.resume();
+    await world.clock.advance(6 * hour);
+    expectSettled(world, key);
+    expect(checker.broken.filter((sentence) => !sentence.includes('could not be read'))).toEqual([]);
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    expect(endsOf(world).at(-1)).toBe('completed');
+    expectSettled(world, keyIn(world));
+  });
+});
+
+describe('a second rotation in the middle', () => {
+  test('encryption-keyring: it takes over, with every key that data may be under', async () => {
+    const { world, checker } = await started(keyring);
+    world.abortAt = plans['overlap-and-reencrypt'].stages.indexOf('verify') + 1;
+    await world.rotate();
+    await world.clock.advance(hour);
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['aborted', 'completed']);
+    expectSettled(world, keyIn(world));
+  });
+
+  test.each([versioned, envelope, single].map((setting) => [setting.secretClass.id, setting] as const))(
+    '%s: it is refused, and does not stand in the way of the first',
+    async (_id, setting) => {
+      const { world, checker } = await started(setting);
+      await world.rotate();
+      await world.clock.advance(30_000);
+      await world.rotate();
+      await world.clock.advance(24 * hour);
+      checker.atEnd(world);
+      expect(checker.broken).toEqual([]);
+      expect(endsOf(world)).toEqual(['completed']);
+      expect(world.versions().flatMap(({ labels }) => labels)).not.toContain('AWSPENDING');
+    },
+  );
+});
+
+describe('the hook', () => {
+  test.each([
+    ['whose cursor is lost', { cursor: 'lost', beside: false }],
+    ['whose cursor is stale', { cursor: 'stale', beside: false }],
+    ['with two workers at once', { cursor: 'kept', beside: true }],
+  ] as const)('%s', async (_what, faults) => {
+    const { world, checker } = await started(withData(keyring, { rows: 7 }));
+    Object.assign(world.store?.faults ?? {}, faults);
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    checker.atEnd(world);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['completed']);
+    expect(world.store?.faults.cursor).toBe('kept');
+  });
+
+  test('meets rows that nothing reads: the old key stays until each is acknowledged', async () => {
+    const { world, checker } = await started(withData(keyring, { poisoned: 2 }));
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    expect(endsOf(world)).toEqual(['stalled']);
+    expect(world.currentDocument()?.memory?.phase).toBe('promoted');
+    expect(world.events.at(-1)?.detail.reason).toContain(
+      'rows poisoned-0 (unknown-key), rows poisoned-1 (unknown-key)',
+    );
+    const acknowledge = async (count: number) => {
+      const ids = [0, 1].slice(0, count).map((index) => rowId('rows', `poisoned-${index}`));
+      await world.asOperator('TagResource', {
+        SecretId: secretName,
+        Tags: [{ Key: `${acknowledgedTag}1`, Value: ids.join(' ') }],
+      });
+      world.resume();
+      await world.clock.advance(24 * hour);
+    };
+    await acknowledge(1);
+    expect(endsOf(world)).toEqual(['stalled', 'stalled']);
+    await acknowledge(2);
+    expect(endsOf(world)).toEqual(['stalled', 'stalled', 'completed']);
+    expect(checker.broken).toEqual([]);
+    expect(world.store?.rows.get('poisoned-0')?.written).toBe(0);
+  });
+});
