@@ -169,6 +169,7 @@ describe('TLS is verified, and there is no way around it', () => {
   });
 
   test('to a server that has no TLS nothing is sent but the question', async () => {
+    vi.stubEnv('PGSSLNEGOTIATION', 'direct');
     const sent: Buffer[] = [];
     const port = await serverThat((socket) => {
       socket.on('data', (bytes) => {
@@ -198,7 +199,6 @@ describe('TLS is verified, and there is no way around it', () => {
   test('nothing comes from the environment', async () => {
     vi.stubEnv('PGSSLMODE', 'disable');
     vi.stubEnv('PGPASSWORD', server.password);
-    vi.stubEnv('PGSSLNEGOTIATION', 'direct');
     const client = await connectPostgres(target());
     const { rows } = await client.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
     await client.end();
