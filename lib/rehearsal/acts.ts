@@ -4,6 +4,7 @@ import type { Operator } from '../../lambdas/adapters/aws/operator.ts';
 import type { rolloutsOf } from '../../lambdas/adapters/aws/rollouts.ts';
 import { parseDocument } from '../../lambdas/contract/document.ts';
 import { consentTag } from '../../lambdas/contract/marks.ts';
+import { type Plan, plans } from '../../lambdas/contract/plan.ts';
 import { parseRolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { isInWindow } from '../../lambdas/contract/schedule.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
@@ -54,9 +55,11 @@ export async function rotateUnheard(
 export async function startedOnce({ client, operator, secretId }: Stage): Promise<string | null> {
   await client.advance(unheardFor);
   await new Promise((resolve) => setTimeout(resolve, 500));
-  const { versionId } = await operator.read(secretId, 'AWSCURRENT');
-  const rollouts = (await client.executions()).filter(({ input }) => input.includes(versionId));
-  return rollouts.length === 1 ? null : `${rollouts.length} rollouts of version ${versionId}.`;
+  const { versionId, value } = await operator.read(secretId, 'AWSCURRENT');
+  // The phases of an overlap are one rollout, named after the version that began it.
+  const root = parseDocument(value, 'the value').memory?.root ?? versionId;
+  const rollouts = (await client.executions()).filter(({ input }) => input.includes(root));
+  return rollouts.length === 1 ? null : `${rollouts.length} rollouts of version ${root}.`;
 }
 
 /** A person gets a new value, leaves it for the rotation, and will revoke the old one. */
@@ -173,6 +176,26 @@ export async function nextAttempt({ client, operator, rollouts, secret, secretId
   const state = { ...before, attempt: before.attempt + 1 };
   await startAttempt(rollouts, latest.stateMachineArn, secret.resolved.key, state);
   return versionId;
+}
+
+/** How often the way forward restarts the consumers: states of the way back have higher numbers. */
+function restarts({ secret }: Stage): number {
+  const plan: Plan = plans[secret.resolved.plan];
+  return plan.stages.filter((stage) => stage === 'redeploy').length;
+}
+
+/** Whether the new key is about to be used: at the latest before the restart that follows promote. */
+export function isPromoting(stage: Stage, what: string): boolean {
+  return (
+    what === 'promote' || what === (restarts(stage) > 1 ? 'wait before redeploy 2' : 'wait before redeploy')
+  );
+}
+
+/** Whether a state is one of the way back. */
+export function isGoingBack(stage: Stage, what: string): boolean {
+  if (['roll-back', 'quiesce 2', 'reencrypt 2'].includes(what)) return true;
+  const number = /redeploy (\d+)$/.exec(what)?.[1];
+  return number !== undefined && Number(number) > restarts(stage);
 }
 
 const EnteredState = z.object({ name: z.string(), input: z.string() });

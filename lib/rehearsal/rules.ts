@@ -23,7 +23,7 @@ export function judge(seen: Seen): ReportRule[] {
   const of = (scenario: string) => played.filter(({ row }) => row.scenario.startsWith(scenario));
   return [
     currentWorks(played),
-    ruleOnKeys(of('without consent')),
+    ruleOnKeys(of('without consent'), completed),
     oldValuesDie(completed),
     {
       id: 4,
@@ -79,15 +79,27 @@ function currentWorks(played: readonly Played[]): ReportRule {
   };
 }
 
-/** Classes that encrypt stored data come later; what may encrypt is guarded until then, and must not move. */
-function ruleOnKeys(guarded: readonly Played[]): ReportRule {
+/**
+ * A completed rotation of a data key has moved rows and left none. What nothing can move is guarded, and must stay. A
+ * lost write, or a row that the retired key still opens, has made its rotation one that did not complete.
+ */
+function ruleOnKeys(guarded: readonly Played[], completed: readonly Played[]): ReportRule {
+  const moved = completed.filter(({ row }) => row.rowsReencrypted !== null);
+  const rows = moved.reduce((sum, { row }) => sum + (row.rowsReencrypted ?? 0), 0);
+  const evidence = [
+    ...(moved.length === 0
+      ? []
+      : [`${rows} rows moved by ${moved.length} rotations, none left, no acknowledged write lost`]),
+    ...(guarded.length === 0
+      ? []
+      : [`${guarded.map(({ row }) => row.secret).join(', ')}: guarded, and did not move without consent`]),
+  ];
   return {
     id: 2,
-    held: guarded.every(({ untouched }) => untouched === true),
-    evidence:
-      guarded.length === 0
-        ? notSeen
-        : `${guarded.map(({ row }) => row.secret).join(', ')}: guarded, and did not move without consent`,
+    held:
+      guarded.every(({ untouched }) => untouched === true) &&
+      moved.every(({ row }) => row.rowsLeft === 0 && (row.rowsReencrypted ?? 0) > 0),
+    evidence: evidence.length === 0 ? notSeen : evidence.join('; '),
   };
 }
 

@@ -12,7 +12,9 @@ import {
   consentIfAsked,
   generated,
   goneBackFrom,
+  isGoingBack,
   isOutsideWindow,
+  isPromoting,
   movesData,
   namesFailed,
   nextAttempt,
@@ -218,8 +220,8 @@ export const scenarios: readonly Scenario[] = [
       return stage.operator.rotate(stage.secretId);
     },
     async onProgress(stage, what) {
-      if (what === 'promote') await broken(stage, true);
-      if (what === 'roll-back') await broken(stage, false);
+      if (isPromoting(stage, what)) await broken(stage, true);
+      if (isGoingBack(stage, what)) await broken(stage, false);
     },
     clear: (stage) => broken(stage, false),
   },

@@ -8,7 +8,7 @@ import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from '../deployment/resolve.ts';
 import type { Behaviour } from './behaviour.ts';
 import { healthPathOf, parseProcessConsumer } from './process-consumer.ts';
-import { loginsOf, reencryptHere } from './stage-reencryption.ts';
+import { loginsOf, namesIn, reencryptHere } from './stage-reencryption.ts';
 import type {
   StoredData,
   Twin,
@@ -262,9 +262,12 @@ function credentialsOf(
   twin: Twin | undefined,
   world: TwinWorld,
 ): ReadonlyMap<string, TwinVariables> {
-  const named = Object.values(deployment.secrets).flatMap(({ instances }) => {
+  const named = Object.values(deployment.secrets).flatMap(({ instances, reencrypt = [] }) => {
     const credential = instances?.credential;
-    return typeof credential === 'object' && credential !== null ? [nameOfCredential(credential)] : [];
+    return [
+      ...(typeof credential === 'object' && credential !== null ? [nameOfCredential(credential)] : []),
+      ...reencrypt.flatMap(namesIn),
+    ];
   });
   return new Map(
     Object.entries(twin?.credentials ?? {})

@@ -34,6 +34,15 @@ function withNames(value: unknown): unknown {
   );
 }
 
+/** The secrets that a hook names, by name. */
+export function namesIn(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(namesIn);
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, member]) =>
+    name === 'secret' && typeof member === 'string' ? [nameOf(member)] : namesIn(member),
+  );
+}
+
 function nameOf(secret: string): string {
   return secret.startsWith('arn:') ? (secret.split(':').at(-1) ?? '').slice(0, -7) : secret;
 }

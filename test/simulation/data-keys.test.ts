@@ -291,3 +291,51 @@ describe('the hook', () => {
     expect(world.store?.rows.get('poisoned-0')?.written).toBe(0);
   });
 });
+
+describe('consumers that fail', () => {
+  test('after a resumed rollout had come to promote again: it goes back to the phase before, not to where it is', async () => {
+    let failing = false;
+    const { world, checker, key } = await started(
+      withData(keyring, { refuses: ({ KEY }) => failing && KEY !== key }),
+    );
+    world.abortAt = plans['overlap-and-reencrypt'].stages.indexOf('reencrypt') + 1;
+    await world.rotate();
+    await world.clock.advance(6 * hour);
+    world.resume();
+    // Past the first redeploy, and not yet at the second.
+    await world.clock.advance(25_000);
+    failing = true;
+    await world.clock.advance(6 * hour);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['aborted', 'rolled-back']);
+    expectSettled(world, key);
+  });
+
+  test('with a rotation that overtook another: it goes back to the version that it began with, which has every key', async () => {
+    const threeKeys = (accepted = '') => accepted.split(',').length > 1;
+    const { world, checker, key } = await started(
+      withData(keyring, { refuses: ({ ACCEPTED }) => threeKeys(ACCEPTED) }),
+    );
+    world.abortAt = plans['overlap-and-reencrypt'].stages.indexOf('verify') + 1;
+    await world.rotate();
+    await world.clock.advance(hour);
+    const promoted = keyIn(world);
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['aborted', 'rolled-back']);
+    expect(promoted).not.toBe(key);
+    expectSettled(world, promoted);
+  });
+
+  test('to stop: those that did stop are started again, since no data was moved', async () => {
+    const { world, checker, key } = await started(single);
+    Object.assign(world.application.ecs, { stopping: async () => 1 });
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['rolled-back']);
+    expect(world.application.values.length).toBeGreaterThan(0);
+    expectSettled(world, key);
+  });
+});

@@ -79,12 +79,18 @@ function holds(answer: unknown, { pointer, equals }: Rule): boolean {
   const found = allAt(answer, pointer);
   if (found.length === 0) throw lacking(pointer);
   return found
-    .map((value) => {
+    .map((one) => {
+      const value = counted(one);
       const sameType = equals === null ? isScalar(value) : value === null || typeof value === typeof equals;
       if (!sameType) throw lacking(pointer);
       return value === equals;
     })
     .every((equal) => equal);
+}
+
+/** A list stands for its length: some platforms list what went wrong instead of counting it. */
+function counted(value: unknown): unknown {
+  return Array.isArray(value) ? value.length : value;
 }
 
 function isScalar(value: unknown): boolean {
@@ -112,10 +118,9 @@ interface Store {
 
 function storesOf(answer: unknown, report: Report | undefined, target: string): Store[] {
   if (report?.stores === undefined) return [{ name: target, at: answer }];
-  const { stores: pointer, name } = report;
-  const many = present(atPointer(answer, pointer), pointer);
-  if (typeof many !== 'object' || many === null) throw lacking(pointer);
-  const stores = Object.entries(many).map(([member, at]: [string, unknown]) => ({
+  const { stores: pointers, name } = report;
+  const pointer = typeof pointers === 'string' ? pointers : (pointers[0] ?? '');
+  const stores = membersAt(answer, pointers).map(([member, at]) => ({
     name: storeName(name === undefined ? member : atPointer(at, name), name ?? pointer),
     at,
   }));
@@ -127,6 +132,19 @@ function storesOf(answer: unknown, report: Report | undefined, target: string): 
   }
   if (new Set(stores.map((store) => store.name)).size < stores.length) throw lacking(name ?? pointer);
   return stores;
+}
+
+/** The members of one array or object, or what each of several pointers names, under its last segment. */
+function membersAt(answer: unknown, pointers: string | readonly string[]): [string, unknown][] {
+  if (typeof pointers === 'string') {
+    const many = present(atPointer(answer, pointers), pointers);
+    if (typeof many !== 'object' || many === null) throw lacking(pointers);
+    return Object.entries(many);
+  }
+  return pointers.map((pointer) => [
+    pointer.slice(pointer.lastIndexOf('/') + 1),
+    present(atPointer(answer, pointer), pointer),
+  ]);
 }
 
 function storeName(value: unknown, pointer: string): string {
@@ -167,7 +185,7 @@ function idOf(value: unknown, pointer: string): string {
 }
 
 function numberAt(at: unknown, pointer: string): number {
-  const value = atPointer(at, pointer);
+  const value = counted(atPointer(at, pointer));
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw lacking(pointer);
 }

@@ -38,22 +38,24 @@ export interface Calls {
 }
 
 export function callsOf(hook: HttpReencryption, http: ReencryptHttp, ports: ReencryptPorts): Calls {
-  let authorised: Promise<ReadonlyMap<string, Sensitive>> | null = null;
+  /** By the member that was read: one for all, or one for each tenant. */
+  const authorised = new Map<string, Promise<ReadonlyMap<string, Sensitive>>>();
 
-  async function asked(request: Pick<ReencryptRequest, 'method' | 'url' | 'body'>, headers: Headers) {
-    authorised ??= headersOf(hook.auth);
-    const all = new Map([...headers, ...(await authorised)]);
-    return http.send({ ...request, headers: all, ...shared() });
+  async function asked(request: Request, headers: Headers, tenant: string | null) {
+    const whose = hasOwnCredential(hook.auth) ? (tenant ?? '') : '';
+    const held = authorised.get(whose) ?? headersOf(hook.auth, tenant);
+    authorised.set(whose, held);
+    return http.send({ ...request, headers: new Map([...headers, ...(await held)]), ...shared() });
   }
 
-  async function answered(request: Pick<ReencryptRequest, 'method' | 'url' | 'body'>, headers: Headers) {
-    const first = await asked(request, headers);
+  async function answered(request: Request, headers: Headers, tenant: string | null) {
+    const first = await asked(request, headers, tenant);
     if (first.status !== 401 || hook.auth === undefined || !('login' in hook.auth)) {
       return jsonOf(first, request.url);
     }
     // The token of the login has run out, or a restart has forgotten it.
-    authorised = null;
-    return jsonOf(await asked(request, headers), request.url);
+    authorised.clear();
+    return jsonOf(await asked(request, headers, tenant), request.url);
   }
 
   function shared() {
@@ -64,9 +66,12 @@ export function callsOf(hook: HttpReencryption, http: ReencryptHttp, ports: Reen
     };
   }
 
-  async function headersOf(auth: Auth | undefined): Promise<ReadonlyMap<string, Sensitive>> {
+  async function headersOf(
+    auth: Auth | undefined,
+    tenant: string | null,
+  ): Promise<ReadonlyMap<string, Sensitive>> {
     if (auth === undefined) return new Map();
-    const value = 'login' in auth ? await tokenOf(auth.login) : await read(auth.credential);
+    const value = 'login' in auth ? await tokenOf(auth.login) : await read(credentialOf(auth, tenant));
     return new Map([[auth.header, new Sensitive(`${auth.prefix}${value.reveal()}`)]]);
   }
 
@@ -115,13 +120,27 @@ export function callsOf(hook: HttpReencryption, http: ReencryptHttp, ports: Reen
             : { body: new Sensitive(JSON.stringify(filledIn(members, tenant))) }),
         },
         Object.entries(headers).map(([name, text]) => [name, new Sensitive(filled(text, tenant))]),
+        tenant,
       );
     },
   };
 
   function listed(url: string): Promise<unknown> {
-    return answered({ method: 'GET', url }, []);
+    return answered({ method: 'GET', url }, [], null);
   }
+}
+
+type Request = Pick<ReencryptRequest, 'method' | 'url' | 'body'>;
+
+function hasOwnCredential(auth: Auth | undefined): boolean {
+  return auth !== undefined && 'credential' in auth && auth.credential.member === '{tenant}';
+}
+
+function credentialOf(
+  { credential: { secret, member } }: Extract<Auth, { credential: unknown }>,
+  tenant: string | null,
+): { readonly secret: string; readonly member: string } {
+  return { secret, member: member === '{tenant}' ? (tenant ?? '') : member };
 }
 
 type Headers = readonly (readonly [string, Sensitive])[];

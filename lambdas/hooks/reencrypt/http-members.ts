@@ -15,7 +15,10 @@ const HeaderName = z
   .string()
   .check(z.regex(/^[a-z][a-z0-9-]{0,63}$/, 'must be a header’s name in lower case'));
 
-/** What an answer must say. Every match of the pointer must be equal, and there must be one. */
+/**
+ * What an answer must say. Every match of the pointer must be equal, and there must be one. A list is equal to its
+ * length.
+ */
 const Rule = z.strictObject({
   pointer: ManyPointer,
   equals: z.union([z.string(), z.number(), z.boolean(), z.null()]),
@@ -32,8 +35,11 @@ const header = {
 };
 
 const Auth = z.union([
-  /** A value of another secret. */
-  z.strictObject({ credential: Credential, ...header }),
+  /** A value of another secret. The member `{tenant}` is that of the tenant's name: each tenant has its own. */
+  z.strictObject({
+    credential: z.union([Credential, z.strictObject({ ...Credential.shape, member: z.literal('{tenant}') })]),
+    ...header,
+  }),
   /** A token that a login gives. */
   z.strictObject({
     login: z.strictObject({
@@ -81,8 +87,11 @@ export type Tenants = z.infer<typeof Tenants>;
 
 /** Where an answer tells counts. */
 const Report = z.strictObject({
-  /** An array or object of stores. Left out: the answer is about one. */
-  stores: z.optional(Pointer),
+  /**
+   * An array or object of stores, or a pointer to each store, which is then named by its last segment. Left out:
+   * the answer is about one.
+   */
+  stores: z.optional(z.union([Pointer, z.array(Pointer).check(z.minLength(1), z.maxLength(16))])),
   /** The name within a store. Left out: the member's name, where `stores` is an object. */
   name: z.optional(Pointer),
   /** The other pointers begin at a store. */

@@ -40,7 +40,9 @@ export const hook = defineReencrypt<HttpReencryption, ReencryptHttp>({
     const broken = urls
       .map(([field, url]) => urlBreaks(field, url, hook.allowPrivate))
       .find((one) => one !== null);
-    return broken ?? headersBreak(hook) ?? tenantsBreak(hook) ?? countsBreak(hook);
+    return (
+      broken ?? headersBreak(hook) ?? tenantsBreak(hook) ?? ownCredentialBreaks(hook) ?? countsBreak(hook)
+    );
   },
 
   statements: (hook) => keyStatements(credentialsOf(hook)),
@@ -205,6 +207,14 @@ function credentialsOf({ auth }: HttpReencryption): readonly Credential[] {
   if (auth === undefined) return [];
   if ('credential' in auth) return [auth.credential];
   return Object.values(auth.login.body).flatMap((value) => (typeof value === 'string' ? [] : [value]));
+}
+
+/** A list of tenants that is asked for first has no tenant whose credential could be sent. */
+function ownCredentialBreaks({ auth, tenants }: HttpReencryption): string | null {
+  if (auth === undefined || !('credential' in auth) || auth.credential.member !== '{tenant}') return null;
+  return Array.isArray(tenants)
+    ? null
+    : 'auth.credential.member may be {tenant} only where tenants is a list of names; it is not.';
 }
 
 /** Headers that carry credentials, or that say how the request itself is sent. */
