@@ -111,7 +111,8 @@ export class ClientSession implements Session {
     } catch (error) {
       return stopped() ? { kind: 'refused' } : failed(`got no answer (${codeOf(error)})`);
     }
-    if (answer.status === 503 && stopped()) return { kind: 'refused' };
+    // The load balancer's words for a task that went away under a request, and for none at all.
+    if ((answer.status === 502 || answer.status === 503) && stopped()) return { kind: 'refused' };
     if ((answer.status >= 200 && answer.status <= 299) || answer.status === request.lesser) {
       const value = read(answer.body);
       return value === null

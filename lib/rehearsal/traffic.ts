@@ -31,7 +31,7 @@ export interface Traffic {
   beginCutover(secret: string): void;
   /** Every consumer holds the new value. Tokens last good before now may be refused once more. */
   endCutover(secret: string): void;
-  /** From now on services may be stopped: no answer, and 503, count as refused. */
+  /** From now on services may be stopped: no answer, 502 and 503 count as refused. */
   beginStop(): void;
   /** Every service runs again. */
   endStop(): void;
