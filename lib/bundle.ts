@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync, type Metafile } from 'esbuild';
-import { classIds } from '../lambdas/classes/registry.ts';
+import { classIds, classOf } from '../lambdas/classes/registry.ts';
 import { type Settings, settingsFile } from '../lambdas/contract/settings.ts';
 import type { StageId } from '../lambdas/contract/stages.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
@@ -111,7 +111,8 @@ export function sourceOf(entry: Entry): string {
       return `
         import { secretClass } from ${from(`classes/${entry.classId}.ts`)};
         import { rotationFunction } from ${from('adapters/entry/rotation.ts')};
-        export const handler = rotationFunction(secretClass);`;
+        ${usesTarget(entry.classId) ? `import { target } from ${from('adapters/target.ts')};` : 'const target = undefined;'}
+        export const handler = rotationFunction(secretClass, target);`;
     case 'stage':
       return `
         import { stage } from ${from(`rollout/${entry.stageId}.ts`)};
@@ -134,6 +135,11 @@ export function sourceOf(entry: Entry): string {
     case 'reconcile':
       return `export { handler } from ${from(`adapters/entry/${entry.kind}.ts`)};`;
   }
+}
+
+/** Only these functions carry the drivers of databases. */
+function usesTarget(classId: string): boolean {
+  return classOf(classId)?.usesTarget === true;
 }
 
 function build(wanted: readonly Entry[]): void {

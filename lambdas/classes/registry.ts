@@ -3,6 +3,7 @@
  * table and the contract tests all follow from this table.
  */
 import type { ClassDefinition } from '../contract/secret-class.ts';
+import { secretClass as databaseCredential } from './database-credential.ts';
 import { secretClass as encryptionKey } from './encryption-key.ts';
 import { secretClass as encryptionKeyring } from './encryption-keyring.ts';
 import { secretClass as envelopeRootKey } from './envelope-root-key.ts';
@@ -25,6 +26,7 @@ export const registry = {
   'versioned-encryption-key': versionedEncryptionKey,
   'envelope-root-key': envelopeRootKey,
   'encryption-key': encryptionKey,
+  'database-credential': databaseCredential,
   'operator-supplied': operatorSupplied,
   guarded,
 } as const satisfies Record<string, ClassDefinition>;

@@ -5,6 +5,7 @@ import type { Phase, SecretDocument, Variables } from './document.ts';
 import { KeyturnError } from './errors.ts';
 import type { PlanId } from './plan.ts';
 import type { Random } from './ports.ts';
+import { noTarget, type Target } from './target.ts';
 
 /** An IAM action on the secret itself, beyond the four that every rotation needs. */
 export type SecretAction = `secretsmanager:${string}`;
@@ -22,6 +23,21 @@ export interface TestContext<Options> {
   readonly options: Options;
   /** The document to be tested. In a preflight it is a copy of the current one. */
   readonly document: SecretDocument;
+  /** The server that keeps the password, for classes that have one. */
+  readonly target: Target;
+}
+
+/** What setSecret works with, beside the options and the target. */
+export interface SetDocuments {
+  /** The pending document. */
+  readonly document: SecretDocument;
+  /** The one that it was made from; null for a secret's first value. */
+  readonly current: SecretDocument | null;
+  /**
+   * Documents that were current before, youngest first: what may still work where the current one does not.
+   * They are read when they are asked for.
+   */
+  earlier(): AsyncIterable<SecretDocument>;
 }
 
 /**
@@ -99,6 +115,8 @@ export interface SecretClass<Options = unknown> {
   readonly supplied: boolean;
   /** True when moving AWSCURRENT back restores the previous value: no target outside has to be told. */
   readonly restorable: boolean;
+  /** True when set and test log in to a server: the function is given a way to it. Default: false. */
+  readonly usesTarget?: boolean;
   /** Only for data keys: whether the deployment must say how the stored data is moved. */
   readonly reencryption?: Reencryption;
   /** IAM actions on its own secrets beyond describe, read, write and move. */
@@ -117,9 +135,7 @@ export interface SecretClass<Options = unknown> {
   /** createSecret: the members that change. May run twice; only the first answer is stored. */
   create(context: CreateContext<Options>): Promise<Variables>;
   /** setSecret: makes the target accept the pending document. Null for values that only we generate. */
-  readonly set:
-    | ((context: TestContext<Options> & { current: SecretDocument | null }) => Promise<void>)
-    | null;
+  readonly set: ((context: TestContext<Options> & SetDocuments) => Promise<void>) | null;
   /**
    * testSecret: proves the document without side effects. Must also pass on a copy of the current value,
    * because Secrets Manager runs it alone when a schedule is saved.
@@ -145,9 +161,7 @@ export interface BoundClass {
   breaks(): string | null;
   variables(): readonly [string, ...string[]];
   create(context: Omit<CreateContext<unknown>, 'options'>): Promise<Variables>;
-  readonly set:
-    | ((context: { document: SecretDocument; current: SecretDocument | null }) => Promise<void>)
-    | null;
+  readonly set: ((documents: SetDocuments) => Promise<void>) | null;
   test(document: SecretDocument): Promise<void>;
   readonly keeps: ((context: { document: SecretDocument; current: SecretDocument }) => Promise<void>) | null;
   readonly phases: BoundPhases | null;
@@ -165,14 +179,18 @@ export interface ClassDefinition {
   /** Null: no stored data is encrypted with secrets of this class. */
   readonly reencryption: Reencryption | null;
   readonly actions: readonly SecretAction[];
+  readonly usesTarget: boolean;
   /** The options after defaults, or the sentences of the rules that they break. */
   parse(
     options: unknown,
   ):
     | { readonly ok: true; readonly options: unknown }
     | { readonly ok: false; readonly broken: readonly string[] };
-  /** @throws KeyturnError DeploymentInvalid when the options break a rule. */
-  bind(options: unknown): BoundClass;
+  /**
+   * @param target Default: none; a class that needs one then says so when it is asked to set or test.
+   * @throws KeyturnError DeploymentInvalid when the options break a rule.
+   */
+  bind(options: unknown, target?: Target): BoundClass;
 }
 
 /** Declares a class: what a class's file exports. */
@@ -188,7 +206,7 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
       : ({ ok: false, broken: [broken] } as const);
   }
 
-  function bind(input: unknown): BoundClass {
+  function bind(input: unknown, target: Target = noTarget): BoundClass {
     const result = parse(input);
     if (!result.ok) {
       throw new KeyturnError({ code: 'DeploymentInvalid', message: `options: ${result.broken.join(' ')}` });
@@ -202,15 +220,28 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
       breaks: () => declared.breaks(options),
       variables: () => declared.variables(options),
       create: (context) => declared.create({ ...context, options }),
-      set: set === null ? null : (context) => set({ ...context, options }),
-      test: (document) => declared.test({ options, document }),
-      keeps: keeps === undefined ? null : (context) => keeps({ ...context, options }),
+      set: set === null ? null : (documents) => set({ ...documents, options, target }),
+      test: (document) => declared.test({ options, document, target }),
+      keeps: keeps === undefined ? null : (context) => keeps({ ...context, options, target }),
       phases: phases === undefined ? null : boundPhases(phases, options),
     };
   }
 
-  const { reencryption = null } = declared;
-  return { id, steps, plan, admission, cutover, supplied, restorable, reencryption, actions, parse, bind };
+  const { reencryption = null, usesTarget = false } = declared;
+  return {
+    id,
+    steps,
+    plan,
+    admission,
+    cutover,
+    supplied,
+    restorable,
+    reencryption,
+    actions,
+    usesTarget,
+    parse,
+    bind,
+  };
 }
 
 function boundPhases<Options>(phases: Phases<Options>, options: Options): BoundPhases {

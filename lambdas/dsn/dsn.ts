@@ -2,7 +2,7 @@
  * Connection strings in every shape that a platform reads: URLs and libpq's keyword=value. Reading one never
  * quotes it in an error, and writing credentials into one keeps everything else byte for byte.
  */
-import { KeyturnError } from '../contract/errors.ts';
+import { checkCredential } from '../contract/credential-text.ts';
 import { Sensitive } from '../contract/sensitive.ts';
 import { keywordsWith, parseKeywords } from './keywords.ts';
 import { schemeOf } from './schemes.ts';
@@ -58,17 +58,4 @@ export function withCredentials(dsn: Sensitive, credentials: Credentials): Sensi
   return new Sensitive(
     schemeOf(text) === null ? keywordsWith(text, credentials) : urlWith(text, credentials),
   );
-}
-
-/** @throws KeyturnError ValueRejected */
-export function checkCredential(what: string, text: string): void {
-  const broken =
-    text === ''
-      ? 'must not be empty'
-      : text.includes('\0')
-        ? 'must not hold the NUL character'
-        : /\p{Surrogate}/u.test(text)
-          ? 'must be well-formed Unicode'
-          : null;
-  if (broken !== null) throw new KeyturnError({ code: 'ValueRejected', message: `${what} ${broken}.` });
 }

@@ -41,8 +41,12 @@ export function parseKeywords(text: string): Dsn {
 
 /** @throws KeyturnError DocumentInvalid */
 export function keywordsWith(text: string, { user, password }: Credentials): string {
-  const changes = new Map([['password', password.reveal()]]);
-  if (user !== undefined) changes.set('user', user);
+  // Checks every rule before anything is written.
+  parseKeywords(text);
+  const changes = new Map([
+    ...(user === undefined ? [] : [['user', user] as const]),
+    ['password', password.reveal()],
+  ]);
   const found = settings(text);
   const replaced = found
     .filter(({ keyword }) => changes.has(keyword))

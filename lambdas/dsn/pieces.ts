@@ -1,7 +1,8 @@
 /** Connection strings made from pieces, for platforms that keep host, user and password in variables of their own. */
+import { checkCredential } from '../contract/credential-text.ts';
 import { Sensitive } from '../contract/sensitive.ts';
 import { broken } from './broken.ts';
-import { checkCredential, type Dsn, type Engine } from './dsn.ts';
+import type { Dsn, Engine } from './dsn.ts';
 import { endpoints } from './endpoints.ts';
 import { written } from './keywords.ts';
 import { percentEncode } from './percent.ts';

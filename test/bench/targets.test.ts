@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { heaviestOf } from './bundles.ts';
 import { median } from './median.ts';
-import { missed } from './targets.ts';
+import { missed, missedByTheSweep } from './targets.ts';
 
 const counted = (calls: number, writes = 2) => ({ calls, writes, steps: {} });
 const ours = { name: 'opaque-token', whose: 'keyturn', warm: counted(8), fresh: counted(9) } as const;
@@ -59,6 +59,43 @@ describe('the targets', () => {
     ['nothing weighed', [ours], [], 'No bundle was weighed.'],
   ])('%s misses one', (_case, calls, bundles, sentence) => {
     expect(missed(calls, bundles)).toEqual([sentence]);
+  });
+});
+
+describe('the targets of the sweep', () => {
+  const met = {
+    ratios: { rowByRow: 10, batched: 1, writesAlone: 0.4, ciphersAlone: 0.6, slower: 0.6 },
+    memory: null,
+  };
+  const memory = { rows: 200_000, bytes: 100, manyRows: 2_000_000, manyBytes: 110 };
+
+  test('numbers at the bars meet them', () => {
+    expect(missedByTheSweep({ ...met, memory })).toEqual([]);
+  });
+
+  test.each([
+    [
+      'nine times',
+      { ...met, ratios: { ...met.ratios, rowByRow: 9.94 } },
+      'The sweep must be at least 10 times as fast as a loop that commits each row; it was 9.9 times.',
+    ],
+    [
+      'less than six tenths of what it is made of',
+      { ...met, ratios: { ...met.ratios, slower: 0.59 } },
+      'The sweep must reach at least 60 % of the rate of the writes or the ciphers alone, whichever is less; it reached 59 %.',
+    ],
+    [
+      'nothing measured',
+      { ...met, ratios: { ...met.ratios, slower: Number.NaN } },
+      'The sweep must reach at least 60 % of the rate of the writes or the ciphers alone, whichever is less; it reached NaN %.',
+    ],
+    [
+      'memory that grows with the rows',
+      { ...met, memory: { ...memory, manyBytes: 120 } },
+      'A sweep over 2000000 rows may need at most 10 % more memory than one over 200000; it needed 20 % more.',
+    ],
+  ])('%s misses one', (_case, measured, sentence) => {
+    expect(missedByTheSweep(measured)).toEqual([sentence]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** The bars of the design, and what stands below them. */
 import type { BundleRow } from './bundles.ts';
 import { type CallRow, templates } from './calls.ts';
+import type { Reencryption } from './reencrypt.ts';
 
 export const targets = {
   /** Secrets Manager calls of a rotation on a warm function, at most. */
@@ -11,6 +12,12 @@ export const targets = {
   writes: 2,
   /** Minified kilobytes of a function's bundle, at most. */
   kilobytes: 400,
+  /** How many times as fast as a loop that commits each row a sweep is, at least. */
+  timesRowByRow: 10,
+  /** Of the rate of what is slower alone, the writes or the ciphers: what a perfect pipeline would reach. At least. */
+  shareOfSlower: 0.6,
+  /** By which a sweep over ten times the rows may need more memory. */
+  moreMemory: 0.1,
 } as const;
 
 /** What AWS's templates are known to make (performance.md, section 2): another number means that the bench is wrong. */
@@ -59,4 +66,23 @@ export function missed(
     ...(ours.length === 0 ? ['No rotation of ours was counted.'] : []),
     ...(bundles.length === 0 ? ['No bundle was weighed.'] : []),
   ];
+}
+
+/** One sentence for each target that the built-in sweep missed. */
+export function missedByTheSweep({ ratios, memory }: Pick<Reencryption, 'ratios' | 'memory'>): string[] {
+  const sentences: string[] = [];
+  const { timesRowByRow, shareOfSlower, moreMemory } = targets;
+  if (!(ratios.rowByRow >= timesRowByRow))
+    sentences.push(
+      `The sweep must be at least ${timesRowByRow} times as fast as a loop that commits each row; it was ${ratios.rowByRow.toFixed(1)} times.`,
+    );
+  if (!(ratios.slower >= shareOfSlower))
+    sentences.push(
+      `The sweep must reach at least ${shareOfSlower * 100} % of the rate of the writes or the ciphers alone, whichever is less; it reached ${(ratios.slower * 100).toFixed(0)} %.`,
+    );
+  if (memory !== null && !(memory.manyBytes <= memory.bytes * (1 + moreMemory)))
+    sentences.push(
+      `A sweep over ${memory.manyRows} rows may need at most ${moreMemory * 100} % more memory than one over ${memory.rows}; it needed ${((memory.manyBytes / memory.bytes - 1) * 100).toFixed(0)} % more.`,
+    );
+  return sentences;
 }

@@ -28,6 +28,7 @@ const arrows = [
   { from: 'lambdas/contract', to: ['lambdas/contract'] },
   { from: 'lambdas/catalog', to: ['lambdas/catalog', 'lambdas/contract'] },
   { from: 'lambdas/ciphers', to: ['lambdas/ciphers', 'lambdas/contract'] },
+  { from: 'lambdas/credentials', to: ['lambdas/credentials', 'lambdas/contract'] },
   { from: 'lambdas/dsn', to: ['lambdas/dsn', 'lambdas/contract'] },
   { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/ciphers', 'lambdas/dsn', 'lambdas/contract'] },
   { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/ciphers', 'lambdas/contract'] },

@@ -17,7 +17,7 @@ const settings: Settings = { schema: 1, deployment: 'test', platform: 'exo', sec
 
 describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (name, { bytes, inputs }) => {
   // A database driver and the codecs come on top of the SDK.
-  const kilobytes = name.endsWith('-postgres') ? 512 : 400;
+  const kilobytes = Object.keys(inputs).some((file) => file.includes('/pg/')) ? 512 : 400;
   it(`is at most ${kilobytes} KB`, () => {
     // The smallest has no SDK client at all.
     expect(bytes).toBeGreaterThan(20 * 1024);
@@ -39,6 +39,15 @@ it('only the stages that restart, stop or look at consumers carry their clients'
     'stage-redeploy-ecs',
     'stage-quiesce-ecs',
     'stage-verify-ecs',
+  ]);
+});
+
+it('only functions that reach a database carry its driver', () => {
+  const withDriver = bundles.filter(({ inputs }) =>
+    Object.keys(inputs).some((file) => file.includes('/pg/')),
+  );
+  expect(withDriver.map(({ name }) => name).filter((name) => !name.endsWith('-postgres'))).toEqual([
+    'rotation-database-credential',
   ]);
 });
 

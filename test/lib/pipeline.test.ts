@@ -309,18 +309,11 @@ it('a team’s own stack holds a pipeline, without any feature flag of ours', ()
   const template = new Synthesised(app.synth().getStackByName('Team').template);
 
   expect([...pipeline.secrets.keys()]).toEqual(['JWT_SECRET', 'HEALTH_CHECK_TOKEN', 'SSH_ENCRYPTION_KEY']);
-  expect([...pipeline.rotationFunctions.keys()]).toEqual([
-    'signing-key-cutover',
-    'opaque-token',
-    'encryption-key',
-  ]);
+  expect([...pipeline.rotationFunctions.keys()]).toEqual(['signing-key-cutover', 'opaque-token', 'guarded']);
   expect(new Set(pipeline.stageFunctions.keys())).toEqual(
-    new Set([
-      ...['settle', 'redeploy', 'prove', 'complete', 'roll-back', 'rolled-back', 'stall'],
-      ...['quiesce', 'reencrypt', 'promote', 'verify', 'count-left', 'retire', 'withdraw'],
-    ]),
+    new Set(['settle', 'redeploy', 'prove', 'complete', 'roll-back', 'rolled-back', 'stall']),
   );
-  expect([...pipeline.rolloutMachines.keys()]).toEqual(['redeploy-and-prove', 'quiesce-and-sweep']);
+  expect([...pipeline.rolloutMachines.keys()]).toEqual(['redeploy-and-prove']);
   expect(template.all('AWS::SecretsManager::RotationSchedule')).toHaveLength(3);
 });
 

@@ -82,7 +82,11 @@ describe('the twins', () => {
     const clients = twin.behaviours.map(({ secret }) => secret);
     for (const key of [...references, ...clients]) expect(Object.keys(twin.secrets)).toContain(key);
     // A secret without traffic of its own would show no request in the table. What never rotates needs none.
-    expect(new Set(clients)).toEqual(new Set([...rotating(twin), ...withInstances(twin)]));
+    // The clients of stored data need its database.
+    const stored = withStoredData(twin);
+    expect(new Set([...clients, ...stored])).toEqual(
+      new Set([...rotating(twin), ...withInstances(twin), ...stored]),
+    );
   });
 
   it.each(ofOneProcess)('of $platform serve their own traffic without a failure', async ({ twin }) => {
@@ -122,6 +126,14 @@ function exampleOf(platform: string): Deployment {
 function withInstances(twin: Twin): string[] {
   const { secrets } = catalogOf(twin.platform);
   return Object.keys(twin.secrets).filter((key) => secrets[key]?.class === 'instance-token-key');
+}
+
+/** Keys of stored data. */
+function withStoredData(twin: Twin): string[] {
+  const { secrets } = catalogOf(twin.platform);
+  return Object.keys(twin.secrets).filter(
+    (key) => (classOf(secrets[key]?.class ?? '')?.reencryption ?? null) !== null,
+  );
 }
 
 describe('the values of a run', () => {

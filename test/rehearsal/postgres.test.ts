@@ -1,4 +1,5 @@
 /** The rehearsal's own PostgreSQL: what tests and twins rely on. */
+import { spawnSync } from 'node:child_process';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeAuthority } from '../../lib/rehearsal/certificates.ts';
@@ -17,6 +18,21 @@ const connected = async (ssl: object, password = server.password) => {
   await client.connect();
   return client;
 };
+
+test('a program that has started a server keeps its own exit status', () => {
+  const file = JSON.stringify(new URL('../../lib/rehearsal/postgres.ts', import.meta.url).href);
+  const program = `
+    import { startPostgres } from ${file};
+    const server = await startPostgres();
+    await server.stop();
+    process.exitCode = 3;`;
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '--eval', program],
+    { encoding: 'utf8' },
+  );
+  expect({ status, stderr }).toEqual({ status: 3, stderr: '' });
+});
 
 describe('the PostgreSQL of a rehearsal', () => {
   test('is reached over TLS that is verified, and logs its statements', async () => {

@@ -68,8 +68,8 @@ describe('a failed request', () => {
     await more(platform, 4);
     platform.cut = false;
     await more(platform, 4);
+    await expect.poll(() => tally.counts().failed, { timeout: 10_000 }).toBeGreaterThanOrEqual(4);
     await tally.close();
-    expect(tally.counts().failed).toBeGreaterThanOrEqual(4);
     expect(tally.failures()[0]).toMatch(/^users: (GET \/me|POST \/login) got no answer \(ECONNRESET\)\.$/);
   });
 

@@ -9,13 +9,8 @@ import { KeyturnError } from '../../contract/errors.ts';
 import { isLoopbackLiteral } from '../../contract/network-address.ts';
 import type { Sensitive } from '../../contract/sensitive.ts';
 import type { SqlClient, SqlRow, SqlValue } from '../../contract/sql.ts';
+import type { Authorities, TargetTls } from '../../contract/target.ts';
 import { postgresError } from './errors.ts';
-
-/**
- * Who may have signed the server's certificate: `system` (the roots that Node ships), certificates as PEM
- * text, or a file of them, such as the bundle of Amazon RDS.
- */
-export type Authorities = 'system' | { readonly pem: string } | { readonly path: string };
 
 export interface PostgresTarget {
   /** A name, an IP address, or the absolute directory of a Unix socket. */
@@ -26,8 +21,7 @@ export interface PostgresTarget {
   /** Not empty. */
   readonly password: Sensitive;
   readonly database: string;
-  /** `off` is taken for a loopback address or a Unix socket only. */
-  readonly tls: { readonly authorities: Authorities } | 'off';
+  readonly tls: TargetTls;
   /** Milliseconds until the login has to be done. Default: 10,000. */
   readonly loginTimeout?: number;
   /** Milliseconds after which the answer to a statement is given up; 0: never. Default: 30,000. */

@@ -65,6 +65,12 @@ const driverMessages: Readonly<Record<string, Meaning>> = {
   },
 };
 
+/** The driver itself ended the exchange of SCRAM: the server asked for too much, or did not prove that it knows the password. */
+const scramFailed: Meaning = {
+  code: 'CredentialRejected',
+  says: 'did not complete the exchange of SCRAM as it must',
+};
+
 /** Errors of Node's TLS and of OpenSSL: the handshake ran, and something about the peer is wrong. */
 const tlsCodes =
   /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERROR_IN_CERT_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|HOSTNAME_MISMATCH|EPROTO$)/;
@@ -103,9 +109,14 @@ function meaningOf(caught: unknown): { meaning: Meaning; reason: string } {
       reason: code,
     };
   }
-  const known = caught instanceof Error ? driverMessages[caught.message] : undefined;
+  const text = caught instanceof Error ? caught.message : '';
   return {
-    meaning: known ?? { code: 'TargetUnreachable', says: 'cannot be reached', retryable: true },
+    meaning: driverMessages[text] ??
+      (text.startsWith('SASL: ') ? scramFailed : null) ?? {
+        code: 'TargetUnreachable',
+        says: 'cannot be reached',
+        retryable: true,
+      },
     reason: code ?? 'no code',
   };
 }

@@ -25,7 +25,10 @@ const Hook = z.object({
   rowsPerSecond: z.optional(z.int().check(z.minimum(1))),
   /** Seconds that the slowest replica may lag behind before the sweep waits, 1–3,600. Default: 10. */
   replicaLagSeconds: z._default(z.int().check(z.minimum(1), z.maximum(3_600)), 10),
-  /** Active sessions beside its own before the sweep waits, 1 or more. Default: any number. */
+  /**
+   * Active sessions beside its own before the sweep waits, 1 or more. Default: any number. The user sees those of
+   * others with pg_read_all_stats only.
+   */
   activeSessions: z.optional(z.int().check(z.minimum(1))),
 });
 type Hook = z.infer<typeof Hook>;

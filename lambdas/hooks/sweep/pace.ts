@@ -48,7 +48,8 @@ async function isStrained(
   const { rows } = await client.query(
     // A user without pg_read_all_stats sees no lag here: NULL, which is no reason to wait.
     `SELECT coalesce((SELECT max(extract(epoch FROM replay_lag)) FROM pg_stat_replication), 0)::text AS lag,
-            (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name <> 'keyturn')::text AS active`,
+            (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend'
+                AND application_name <> 'keyturn')::text AS active`,
   );
   const [{ lag = 0, active = 0 } = {}] = rows;
   return Number(lag) > replicaLagSeconds || (activeSessions !== undefined && Number(active) > activeSessions);

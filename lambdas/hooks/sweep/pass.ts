@@ -1,5 +1,6 @@
 /** One pass over a column: pages are read ahead, rewritten, and written behind. */
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Cipher, KeyRing } from '../../contract/ciphers.ts';
 import { KeyturnError } from '../../contract/errors.ts';
 import type { ReencryptPorts, SetAside } from '../../contract/reencryption.ts';
@@ -22,6 +23,12 @@ export interface Pass {
   /** After each page that is done with. */
   done(cursor: Cursor, setAside: readonly SetAside[]): void;
 }
+
+/**
+ * Rows that are rewritten before the connections get a turn: sockets hold less than a page, and a server whose socket
+ * nobody empties or fills stands still.
+ */
+const rowsAtOnce = 50;
 
 interface Sorted {
   readonly rewritten: readonly Rewritten[];
@@ -56,7 +63,7 @@ export async function runPass(
       reading = page.last ? Promise.resolve(page) : pages.read(end.key, batch);
       // Awaited one round later: a failure in between must not count as one that nobody handles.
       reading.catch(() => {});
-      const sorted = sort(page.rows, pass);
+      const sorted = await sort(page.rows, pass);
       await writing;
       writing = write(sorted, end, page.rows.length);
       writing.catch(() => {});
@@ -92,12 +99,13 @@ export async function runPass(
   }
 }
 
-function sort(rows: readonly Row[], { cipher, column, ring, writes }: Pass): Sorted {
+async function sort(rows: readonly Row[], { cipher, column, ring, writes }: Pass): Promise<Sorted> {
   const rewritten: Rewritten[] = [];
   const setAside: SetAside[] = [];
   const under = new Map<string, number>();
   let found = 0;
-  for (const row of rows) {
+  for (const [index, row] of rows.entries()) {
+    if (index % rowsAtOnce === rowsAtOnce - 1) await setImmediate();
     const result = writes ? cipher.rewrite(row.stored, row.context) : cipher.open(row.stored, row.context);
     switch (result.is) {
       case 'rewritten':

@@ -116,7 +116,7 @@ export function notesOn(
     `${target}: every moved row leaves a dead one. Up to ${megabytes(bytes)} MB more for the table until it is vacuumed. ${size} PostgreSQL does not tell how much disk is free.`,
     ...(triggers.length === 0
       ? []
-      : [`${target}: each moved row fires ${triggers.slice(0, 5).join(', ')}`.slice(0, 398).concat('.')]),
+      : [`${target}: each moved row fires ${triggers.slice(0, 5).join(', ')}.`]),
     ...(unseenReplicas === 0
       ? []
       : [

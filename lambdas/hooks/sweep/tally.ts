@@ -18,6 +18,8 @@ const mostCursor = 2_048;
 
 /** Notes that a report holds; a state's payload has an end. */
 const mostNotes = 20;
+/** Characters of a note (`SliceReport`). */
+const mostNote = 400;
 
 export class Tally {
   readonly #dryRun: boolean;
@@ -110,7 +112,7 @@ export class Tally {
       cursor: this.#kept,
       targets: [...this.#targets.values()],
       setAside: [...this.#setAside.values()].flat().slice(0, mostSetAside),
-      notes: [...this.#notes],
+      notes: [...this.#notes, ...this.#advice()].map((note) => note.slice(0, mostNote)),
       ...(rowsPerSecond === 0
         ? {}
         : {
@@ -120,6 +122,16 @@ export class Tally {
             },
           }),
     };
+  }
+
+  #advice(): string[] {
+    return [...this.#setAside].flatMap(([target, rows]) =>
+      rows.some(({ poison }) => poison === 'unknown-key')
+        ? [
+            `${target}: rows that no key of the ring opens are under a retired key, as after the restore of a backup, or damaged. Bring that key back from the version that KEYTURN_BEFORE pins, repair or remove the rows, or acknowledge each.`,
+          ]
+        : [],
+    );
   }
 
   #secondsLeft(rowsPerSecond: number): number | null {

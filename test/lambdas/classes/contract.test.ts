@@ -8,12 +8,17 @@ import { emptyDocument, type Memory, SecretDocument } from '../../../lambdas/con
 import { KeyturnError } from '../../../lambdas/contract/errors.ts';
 import { Sensitive } from '../../../lambdas/contract/sensitive.ts';
 import { gcm } from './data-key-documents.ts';
+import { FakeServer } from './fake-server.ts';
 
 const random = { bytes: (count: number) => randomBytes(count) };
 const format = { encoding: 'base64url', bytes: 48 };
 const memory: Memory = { schema: 1, class: 'any', base: null };
 
 interface Sample {
+  /** The server that classes with a target log in to; it knows the passwords of `byHand`. */
+  readonly server?: FakeServer;
+  /** True where a first value has to be there already: nothing could make the server take one. */
+  readonly needsCurrent?: true;
   /** Options that are right. */
   readonly options: Readonly<Record<string, unknown>>;
   /** A document that a person may have made by hand and that works: the preflight must pass on it. */
@@ -225,6 +230,45 @@ const samples: Readonly<Record<string, Sample>> = {
       },
     ],
   },
+  'database-credential': {
+    server: new FakeServer({ app: 'by-hand' }),
+    needsCurrent: true,
+    options: { dsn: 'DATABASE_URL', copies: ['OTHER_URL'] },
+    byHand: {
+      DATABASE_URL: 'postgres://app:by-hand@db.example.com/shop?sslmode=require',
+      OTHER_URL: "host=db.example.com user=app password='by-hand' dbname=other",
+    },
+    bad: [
+      {
+        document: { DATABASE_URL: 'postgres://app:one-word@h/d', OTHER_URL: 'postgres://app:other-word@h/d' },
+        sentence:
+          'The member OTHER_URL must hold the same user and password as the credential that it copies; it holds others.',
+      },
+      {
+        document: { DATABASE_URL: 'postgres://app@h/d', OTHER_URL: 'postgres://app@h/d' },
+        sentence: 'The credential in DATABASE_URL must name a password; it does not.',
+      },
+      {
+        document: { DATABASE_URL: 'mysql://app:word@h/d', OTHER_URL: 'mysql://app:word@h/d' },
+        sentence: 'The credential in DATABASE_URL must name a server of postgres; it does not.',
+      },
+    ],
+    wrong: [
+      { options: {}, sentence: 'options must have dsn or pieces, and not both.' },
+      {
+        options: { dsn: 'A', copies: ['A'] },
+        sentence: 'options.copies must name each variable once, and not A itself.',
+      },
+      {
+        options: { pieces: { password: 'P', user: 'U' } },
+        sentence: 'options.pieces or options.fixed must name the host.',
+      },
+      {
+        options: { dsn: 'A', format: { encoding: 'base64', bytes: 32 } },
+        sentence: 'options.format must be safe in a URL; base64 is not, base64url is.',
+      },
+    ],
+  },
   'operator-supplied': {
     options: { variable: 'API_KEY', encoding: 'base64' },
     byHand: { API_KEY: Buffer.from('sk-live-key').toString('base64') },
@@ -259,7 +303,7 @@ test('every class of the registry is in this suite', () => {
 describe.each(Object.entries(samples))('%s', (id, sample) => {
   const definition = classOf(id);
   if (definition === undefined) throw new Error(`no class ${id}`);
-  const bound = definition.bind(sample.options);
+  const bound = definition.bind(sample.options, sample.server?.target);
   const byHand = new SecretDocument(new Map(Object.entries(sample.byHand)), null);
   // What a person supplies is of the same kind as what is there, and another value.
   const supplied = new SecretDocument(
@@ -279,7 +323,15 @@ describe.each(Object.entries(samples))('%s', (id, sample) => {
     ['the current document', byHand],
     ['nothing, for a first value', null],
   ])('what create makes from %s passes its test', async (_what, current) => {
-    await expect(bound.test(await created(current))).resolves.toBeUndefined();
+    if (current === null && sample.needsCurrent === true) {
+      await expect(created(current)).rejects.toMatchObject({ code: 'SupplyMissing' });
+      return;
+    }
+    const document = await created(current);
+    // Not back to what a person made: the tests that follow begin there.
+    const fresh = definition.bind(sample.options, sample.server?.copy().target);
+    await fresh.set?.({ document, current, earlier: async function* () {} });
+    await expect(fresh.test(document)).resolves.toBeUndefined();
   });
 
   test('create changes the variables that the class names, all of them and no other', async () => {
