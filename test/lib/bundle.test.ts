@@ -15,7 +15,7 @@ const bundles = [...entries, ...withKind.filter(({ consumerKinds: [kind] }) => k
 );
 const settings: Settings = { schema: 1, deployment: 'test', platform: 'exo', secrets: [] };
 
-describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (name, { bytes, inputs }) => {
+describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (_name, { bytes, inputs }) => {
   // A database driver and the codecs come on top of the SDK.
   const kilobytes = Object.keys(inputs).some((file) => file.includes('/pg/')) ? 512 : 400;
   it(`is at most ${kilobytes} KB`, () => {

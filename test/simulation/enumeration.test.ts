@@ -1,6 +1,6 @@
 /**
  * Crash enumeration: every fault at every call of a rotation and its rollout, and pairs of them. Single faults
- * are all played. Of the pairs an eighth is drawn by the seed, another one at each seed; KEYTURN_PAIRS=all, as CI
+ * are all played. Of the pairs a sixteenth is drawn by the seed, another one at each seed; KEYTURN_PAIRS=all, as CI
  * sets it, plays every one. A failure names its plan, and the seed replays it.
  */
 import { describe, expect, test } from 'vitest';
@@ -37,7 +37,7 @@ describe(`faults at every call (seed ${seed})`, () => {
   });
 
   test.each(everySetting)(
-    `%s: ${everyPair ? 'every pair' : 'an eighth of all pairs'} of process and network faults`,
+    `%s: ${everyPair ? 'every pair' : 'a sixteenth of all pairs'} of process and network faults`,
     async (_id, setting) => {
       const { first, last, ownWay } = await span(setting);
       const failures: string[] = [];

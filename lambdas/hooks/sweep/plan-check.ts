@@ -114,9 +114,7 @@ export function notesOn(
       : `About ${megabytes(estimatedRows * logBytesPerRow)} MB of log.`;
   return [
     `${target}: every moved row leaves a dead one. Up to ${megabytes(bytes)} MB more for the table until it is vacuumed. ${size} PostgreSQL does not tell how much disk is free.`,
-    ...(triggers.length === 0
-      ? []
-      : [`${target}: each moved row fires ${triggers.slice(0, 5).join(', ')}.`]),
+    ...(triggers.length === 0 ? [] : [`${target}: each moved row fires ${triggers.slice(0, 5).join(', ')}.`]),
     ...(unseenReplicas === 0
       ? []
       : [
