@@ -19,8 +19,20 @@ export function reencryptHere(hook: Hook, { url, databaseCa }: Here): Hook {
   return {
     ...named,
     ...(databaseCa === null || !('connection' in named) ? {} : { tls: { ca: databaseCa } }),
-    ...(typeof named.url === 'string' ? { url: `${url}${new URL(named.url).pathname}` } : {}),
+    ...(typeof named.url === 'string' ? { url: here(named.url, url) } : {}),
+    ...(named.auth === undefined ? {} : { auth: authHere(named.auth, url) }),
   };
+}
+
+/** A login goes to the stand-in as the calls do. */
+function authHere(auth: unknown, url: string): unknown {
+  if (typeof auth !== 'object' || auth === null || !('login' in auth)) return auth;
+  const login = Object(auth.login);
+  return { ...auth, login: { ...login, url: here(String(login.url), url) } };
+}
+
+function here(address: string, url: string): string {
+  return `${url}${new URL(address).pathname}`;
 }
 
 function withNames(value: unknown): unknown {

@@ -108,7 +108,7 @@ it('a deployment that breaks a rule ends with its sentence alone and exit code 2
   writeFileSync(file, '{ "name": "broken", "platform": "exoo", "secrets": {}, "consumers": {} }');
   expect(await app(join(scratch, 'nothing'), { deployment: file })).toEqual({
     code: 2,
-    output: `${file}: platform must be one of crewai, exo, kaireon, ocore; received "exoo".\n`,
+    output: `${file}: platform must be one of crewai, exo, kaireon, ocore, tessallite; received "exoo".\n`,
   });
   expect(readdirSync(join(scratch, 'nothing'))).toEqual([]);
 });

@@ -38,7 +38,7 @@ describe('a deployment is refused with the field, the rule and what was received
     [
       'a platform that is not in the catalog',
       { platform: 'exoo' },
-      'platform must be one of crewai, exo, kaireon, ocore; received "exoo".',
+      'platform must be one of crewai, exo, kaireon, ocore, tessallite; received "exoo".',
     ],
     [
       'a class that is not in the registry',

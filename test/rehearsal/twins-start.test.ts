@@ -25,6 +25,13 @@ const kaireon = {
   API_KEY_PEPPER: 'x'.repeat(32),
 };
 
+const tessallite = {
+  SYSTEM_DATABASE_URL: 'postgresql://tessallite@db:5432/tessallite?sslmode=require',
+  CREDENTIAL_ENCRYPTION_KEY: `${'x'.repeat(42)}w=`,
+  JWT_SECRET_KEY: 'x'.repeat(32),
+  SYSTEM_ADMIN_PASSWORD: 'x'.repeat(16),
+};
+
 const thirtyOne = 'x'.repeat(31);
 const thirtyTwo = 'x'.repeat(32);
 
@@ -142,6 +149,45 @@ const kaireonRefuses: readonly Case[] = [
   ],
 ];
 
+const tessalliteRefuses: readonly Case[] = [
+  [
+    'no encryption key',
+    { CREDENTIAL_ENCRYPTION_KEY: '' },
+    'CREDENTIAL_ENCRYPTION_KEY must be set; it is missing or blank.',
+  ],
+  [
+    'an encryption key without its padding',
+    { CREDENTIAL_ENCRYPTION_KEY: 'x'.repeat(43) },
+    'CREDENTIAL_ENCRYPTION_KEY must be 32 bytes in URL-safe base64, 44 characters; it is not.',
+  ],
+  [
+    'a second previous key that is none',
+    { CREDENTIAL_ENCRYPTION_KEY_PREVIOUS: `${'y'.repeat(42)}w=,${thirtyTwo}` },
+    'Each key of CREDENTIAL_ENCRYPTION_KEY_PREVIOUS must be 32 bytes in URL-safe base64, 44 characters; it is not.',
+  ],
+  [
+    'neither an address of its database nor a password',
+    { SYSTEM_DATABASE_URL: '' },
+    'POSTGRES_PASSWORD must be set; it is missing or blank.',
+  ],
+  [
+    'an address of another database',
+    { SYSTEM_DATABASE_URL: 'mysql://tessallite@db/tessallite' },
+    'SYSTEM_DATABASE_URL must start with postgresql://; it does not.',
+  ],
+  ['no signing key', { JWT_SECRET_KEY: '' }, 'JWT_SECRET_KEY must be set; it is missing or blank.'],
+  [
+    'another algorithm',
+    { JWT_ALGORITHM: 'none' },
+    'JWT_ALGORITHM must be HS256, the only one that this stand-in knows; it is not.',
+  ],
+  [
+    'no administrator’s password',
+    { SYSTEM_ADMIN_PASSWORD: '' },
+    'SYSTEM_ADMIN_PASSWORD must be set; it is missing or blank.',
+  ],
+];
+
 describe('exo refuses to start with', () => {
   it.concurrent.for(exoRefuses)('%s', async ([, changes, sentence], { expect }) => {
     expect(await runTwin('exo', { ...exo, ...changes })).toEqual({ code: 1, output: `exo: ${sentence}\n` });
@@ -166,6 +212,15 @@ describe('kaireon refuses to start with', () => {
   });
 });
 
+describe('tessallite refuses to start with', () => {
+  it.concurrent.for(tessalliteRefuses)('%s', async ([, changes, sentence], { expect }) => {
+    expect(await runTwin('tessallite-model-service', { ...tessallite, ...changes })).toEqual({
+      code: 1,
+      output: `tessallite-model-service: ${sentence}\n`,
+    });
+  });
+});
+
 describe('a twin starts with', () => {
   const starts: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
     ['what the document asks of production', 'exo', exo],
@@ -178,6 +233,22 @@ describe('a twin starts with', () => {
     ['a duration of several units', 'exo', { ...exo, EXO_JWT_EXPIRY: '1h30m0.5s' }],
     ['what the document strictly requires', 'ocore', ocore],
     ['what the document requires in production', 'kaireon-api', kaireon],
+    ['what the document requires', 'tessallite-model-service', tessallite],
+    [
+      'two previous keys, and a password in place of an address',
+      'tessallite-model-service',
+      {
+        ...tessallite,
+        SYSTEM_DATABASE_URL: '',
+        POSTGRES_PASSWORD: 'x',
+        CREDENTIAL_ENCRYPTION_KEY_PREVIOUS: `${'y'.repeat(42)}w=, ${'z'.repeat(42)}w=`,
+      },
+    ],
+    [
+      'an address as SQLAlchemy writes it',
+      'tessallite-model-service',
+      { ...tessallite, SYSTEM_DATABASE_URL: 'postgresql+asyncpg://tessallite@db:5432/tessallite' },
+    ],
     [
       'secrets of just 32 characters',
       'ocore',
@@ -192,7 +263,9 @@ describe('a twin starts with', () => {
 
   it.concurrent.for(starts)('%s (%s)', async ([, twin, environment], { expect }) => {
     const { output } = await runTwin(twin, environment);
-    expect(output).toMatch(/^(exo|ocore|kaireon-api): listening on http:\/\/127\.0\.0\.1:\d+\n$/);
+    expect(output).toMatch(
+      /^(exo|ocore|kaireon-api|tessallite-model-service): listening on http:\/\/127\.0\.0\.1:\d+\n$/,
+    );
   });
 });
 
