@@ -55,7 +55,8 @@ describe('the twins', () => {
   it.each(platforms)('of $platform cover its example deployment', ({ platform, twin }) => {
     const deployment = exampleOf(platform);
     expect(Object.keys(twin.consumers)).toEqual(Object.keys(deployment.consumers));
-    expect(Object.keys(twin.secrets)).toEqual(Object.keys(deployment.secrets));
+    // A key of stored data may have an example of its own, with the hooks that move it.
+    expect(Object.keys(twin.secrets)).toEqual(expect.arrayContaining(Object.keys(deployment.secrets)));
   });
 
   it.each(platforms)('of $platform start with values that their class takes', async ({ platform, twin }) => {

@@ -65,10 +65,9 @@ describe('a failed request', () => {
     running.beginCutover('KEY');
     const tally = running.tally();
     platform.cut = true;
-    await more(platform, 4);
+    await expect.poll(() => tally.counts().failed, { timeout: 10_000 }).toBeGreaterThanOrEqual(4);
     platform.cut = false;
     await more(platform, 4);
-    await expect.poll(() => tally.counts().failed, { timeout: 10_000 }).toBeGreaterThanOrEqual(4);
     await tally.close();
     expect(tally.failures()[0]).toMatch(/^users: (GET \/me|POST \/login) got no answer \(ECONNRESET\)\.$/);
   });
@@ -139,7 +138,8 @@ describe('a declared cutover', () => {
     const tally = running.tally();
     running.beginCutover('KEY');
     platform.key = 'two';
-    await more(platform, 20);
+    await expect.poll(() => tally.counts().refused, { timeout: 10_000 }).toBe(2);
+    await more(platform, 8);
     running.endCutover('KEY');
     await more(platform, 4);
     await tally.close();
@@ -157,7 +157,10 @@ describe('a declared cutover', () => {
     running.beginCutover('KEY');
     running.endCutover('KEY');
     platform.key = 'two';
-    await more(platform, 20);
+    await expect
+      .poll(() => tally.counts().failed + tally.counts().refused, { timeout: 10_000 })
+      .toBeGreaterThanOrEqual(2);
+    await more(platform, 8);
     await tally.close();
     const { failed, refused } = tally.counts();
     // A request may slip in between the end and the new key: its token was good then, and is a failure.

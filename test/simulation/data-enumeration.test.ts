@@ -2,11 +2,14 @@
  * Crash enumeration of keys that stored data is under: every fault at every call, on the way forward and on the ways
  * back; and pairs of them for the class whose consumers are stopped meanwhile.
  */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { dataSettings, keyring, single, versioned, withData } from './data-settings.ts';
 import { broken, drawn, drawnAlone, everyPair, pairs, seed, span } from './enumerating.ts';
 import { faultKinds } from './gate.ts';
 import type { Setting } from './world.ts';
+
+// CI plays hundreds of worlds in one test, beside others on the same cores.
+vi.setConfig({ testTimeout: 600_000 });
 
 const before = String(keyring.initial?.KEY);
 const refusesToWrite = withData(keyring, { refuses: ({ KEY }) => KEY !== before, ends: 'rolled-back' });

@@ -3,7 +3,7 @@
  * are all played. Of the pairs a sixteenth is drawn by the seed, another one at each seed; KEYTURN_PAIRS=all, as CI
  * sets it, plays every one. A failure names its plan, and the seed replays it.
  */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { broken, drawn, everyPair, outcome, pairs, seed, span } from './enumerating.ts';
 import { faultKinds } from './gate.ts';
 import { emptySecret, settings, stubbornConsumer } from './settings.ts';
@@ -13,6 +13,9 @@ const everySetting = [
   ['opaque-token, empty', emptySecret] as const,
   ['signing-key-cutover, with a consumer that cannot use the new key', stubbornConsumer] as const,
 ];
+
+// CI plays thousands of worlds in one test, beside others on the same cores.
+vi.setConfig({ testTimeout: 600_000 });
 
 describe(`one rotation and its rollout (seed ${seed})`, () => {
   test.each(everySetting)('%s completes without faults', async (_id, setting) => {

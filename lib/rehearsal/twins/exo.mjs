@@ -1,10 +1,13 @@
 /**
  * A stand-in of the Exo control plane, after its document "Control-plane config & secrets" v0.3.0: the same
- * variables, read at start only, the same refusals to start, tokens of EXO_JWT_SECRET.
+ * variables, read at start only, the same refusals to start, tokens of EXO_JWT_SECRET, and integration credentials
+ * that PostgreSQL keeps encrypted under a key which EXO_ENCRYPTION_KEY wraps.
  *
- * What it leaves out: the database (the DSN must be there, nobody connects) and the keyring.
+ * It connects only where the DSN names an authority that vouches for the server: a run without a database needs none.
  */
-import { isText, serve } from './http-server.mjs';
+import { databaseOf } from './database.mjs';
+import { credentialsOf, unwrapped, urlOf } from './exo-envelope.mjs';
+import { isText, notFound, serve } from './http-server.mjs';
 import { tokensOf } from './tokens.mjs';
 import { duration, flag, InvalidVariable, listeningPort, required, settingsOrExit } from './variables.mjs';
 
@@ -33,6 +36,7 @@ const settings = settingsOrExit('exo', (environment) => {
 });
 
 const tokens = tokensOf(settings.jwtSecret);
+const credentials = settings.databaseDsn.includes('sslrootcert=') ? await storedCredentials() : null;
 /** @type {import('./http-server.mjs').Reply} */
 const unauthorized = { status: 401, body: { error: 'the token is missing, expired or not ours' } };
 
@@ -71,6 +75,23 @@ serve({
       return claims === null ? unauthorized : { status: 200, body: { claims } };
     },
 
+    'GET /api/v1/integrations/:id/credential': async ({ bearer, parts: { id } }) => {
+      if ((await tokens.verify(bearer)) === null) return unauthorized;
+      const found = (await credentials?.readOne(id ?? '')) ?? { is: 'missing' };
+      if (found.is === 'missing') return notFound;
+      return found.is === 'open'
+        ? { status: 200, body: { id: id ?? '', digest: found.digest } }
+        : { status: 500, body: { error: 'the stored credential cannot be decrypted' } };
+    },
+
+    'POST /api/v1/integrations/:id/credential': async ({ bearer, body, parts: { id } }) => {
+      if ((await tokens.verify(bearer)) === null) return unauthorized;
+      if (!isText(body.value)) return { status: 400, body: { error: 'value must be given' } };
+      if (credentials === null) return notFound;
+      await credentials.writeOne(id ?? '', body.value);
+      return { status: 200, body: { id: id ?? '' } };
+    },
+
     'POST /api/v1/generate': async ({ bearer, body }) => {
       if ((await tokens.verify(bearer)) === null) return unauthorized;
       if (!isText(body.prompt)) return { status: 400, body: { error: 'prompt must be given' } };
@@ -78,6 +99,15 @@ serve({
     },
   },
 });
+
+/** The key-encryption key is unwrapped at start and kept in memory: the document's process fails fast without it. */
+async function storedCredentials() {
+  const { query } = databaseOf(urlOf(settings.databaseDsn));
+  const vault = await unwrapped(query, settings.encryptionKey);
+  if (vault !== null) return credentialsOf(query, vault);
+  process.stderr.write('exo: EXO_ENCRYPTION_KEY must unwrap the key-encryption key; it does not.\n');
+  process.exit(1);
+}
 
 /** @param {import('./variables.mjs').Environment} environment */
 function encryptionKey(environment) {

@@ -1,6 +1,9 @@
 import { fileURLToPath } from 'node:url';
-import { tokenClient } from '../behaviour.ts';
-import type { Twin, TwinVariables, TwinWorld } from './twin.ts';
+import { textAt, tokenClient } from '../behaviour.ts';
+import { prepared } from './prepare.ts';
+import { readingClients, type StoredRow, writingClients } from './stored-clients.ts';
+import type { StoredData, Twin, TwinUrls, TwinVariables, TwinWorld } from './twin.ts';
+import { WriteRecord } from './write-record.ts';
 
 const program = fileURLToPath(new URL('./exo.mjs', import.meta.url));
 
@@ -20,13 +23,13 @@ export const exo: Twin = {
     backend: {
       command: [process.execPath, program],
       cwd: fileURLToPath(new URL('.', import.meta.url)),
-      environment: ({ seeded, provider }) => ({
+      environment: (world) => ({
         EXO_DEV_MODE: 'false',
-        EXO_ENCRYPTION_KEY: seeded.bytes('EXO_ENCRYPTION_KEY', 16).toString('hex'),
-        EXO_DATABASE_DSN: 'host=localhost user=exo dbname=exo sslmode=disable',
-        EXO_CLAUDE_BASE_URL: provider.url,
+        EXO_DATABASE_DSN: dsn(world),
+        EXO_CLAUDE_BASE_URL: world.provider.url,
       }),
       secrets: [
+        { variable: 'EXO_ENCRYPTION_KEY', secret: 'EXO_ENCRYPTION_KEY', member: 'EXO_ENCRYPTION_KEY' },
         { variable: 'EXO_JWT_SECRET', secret: 'EXO_JWT_SECRET', member: 'EXO_JWT_SECRET' },
         { variable: 'EXO_CLAUDE_API_KEY', secret: 'EXO_CLAUDE_API_KEY', member: 'EXO_CLAUDE_API_KEY' },
       ],
@@ -36,6 +39,14 @@ export const exo: Twin = {
   },
 
   secrets: {
+    EXO_ENCRYPTION_KEY: {
+      // The document's own command, `openssl rand -hex 16`.
+      initial: ({ seeded }) => ({
+        EXO_ENCRYPTION_KEY: seeded.bytes('EXO_ENCRYPTION_KEY', 16).toString('hex'),
+      }),
+      supplied: null,
+      probeUrl: () => null,
+    },
     EXO_JWT_SECRET: {
       initial: ({ seeded }) => ({
         EXO_JWT_SECRET: seeded.bytes('EXO_JWT_SECRET', handMadeBytes).toString('hex'),
@@ -88,7 +99,69 @@ export const exo: Twin = {
       call: { method: 'POST', path: '/api/v1/generate', body: { prompt: 'a guardrail' } },
     }),
   ],
+
+  stored,
 };
+
+/** As the document writes it. Where nobody uses what is stored, nobody connects either. */
+function dsn({ databaseUrl }: TwinWorld): string {
+  if (databaseUrl === undefined) return 'host=localhost user=exo dbname=exo sslmode=disable';
+  const { hostname, port, username, password, pathname, searchParams } = new URL(databaseUrl('exo'));
+  const parts = { host: hostname, port, user: username, password, dbname: pathname.slice(1) };
+  return [...Object.entries(parts), ...searchParams].map(([name, value]) => `${name}=${value}`).join(' ');
+}
+
+/** Rows before the platform starts. */
+const rowsAtStart = 40;
+
+function stored(world: TwinWorld): StoredData {
+  const secret = 'EXO_ENCRYPTION_KEY';
+  const record = new WriteRecord();
+  const rows = Array.from({ length: rowsAtStart }, (_, index): StoredRow => {
+    const path = `/api/v1/integrations/credential-${index + 1}/credential`;
+    return {
+      name: `credential-${index + 1}`,
+      reads: [{ method: 'GET', path }],
+      write: (value) => ({ method: 'POST', path, body: { value } }),
+    };
+  });
+  const login = { ...user, signedBy: 'EXO_JWT_SECRET' };
+  const clients = { secret, clients: 2, pause: 60, login };
+  return {
+    prepare: () =>
+      prepared('exo-data', {
+        EXO_DATABASE_DSN: dsn(world),
+        ROWS: String(rowsAtStart),
+        ...exo.secrets[secret]?.initial(world),
+      }),
+    behaviours: [
+      readingClients({ ...clients, name: 'integrations', rows }),
+      // Every fifth row is written over and over; the others stay as they are.
+      writingClients({
+        ...clients,
+        name: 'people who change integrations',
+        rows: rows.filter((_, index) => index % 5 === 0),
+        record,
+      }),
+    ],
+    acknowledged: () => record.count,
+    lost: (urls) => lost(record, urls),
+  };
+}
+
+async function lost(record: WriteRecord, urls: TwinUrls): Promise<readonly string[]> {
+  const answer = await fetch(new URL(user.path, urls.backend), {
+    method: 'POST',
+    body: JSON.stringify(user.body),
+  });
+  const authorization = `Bearer ${textAt(await answer.json(), user.member)}`;
+  return record.lost(async (name) => {
+    const read = await fetch(new URL(`/api/v1/integrations/${name}/credential`, urls.backend), {
+      headers: { authorization },
+    });
+    return read.ok ? textAt(await read.json(), 'digest') : null;
+  });
+}
 
 /** Key number `round`, alive at the provider, written as the document asks: base64 of it. */
 function providerKey({ seeded, provider }: TwinWorld, round: number): TwinVariables {
