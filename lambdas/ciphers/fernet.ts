@@ -2,19 +2,13 @@
  * Fernet (github.com/fernet/spec, version 0x80), and rings of keys as Python's MultiFernet has them: every
  * key is tried, the first one writes, and a rewritten token keeps its timestamp.
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  type KeyObject,
-  timingSafeEqual,
-} from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod/mini';
 import { defineCodec, type Now, type Poison, type Stored, type StoredKey } from '../contract/ciphers.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import type { Random } from '../contract/ports.ts';
 import { Sensitive } from '../contract/sensitive.ts';
+import { type CbcMessages, cbcMessages } from './cbc-messages.ts';
 import { randomBlock } from './random-block.ts';
 import { type Format, type Parts, ringCipher } from './ring-cipher.ts';
 import { decode, encode, isCutOff } from './text-encoding.ts';
@@ -37,7 +31,7 @@ const firstCharacter = 'g'.charCodeAt(0);
 
 interface FernetKey {
   readonly signing: KeyObject;
-  readonly encryption: KeyObject;
+  readonly encryption: CbcMessages;
 }
 
 interface Token extends Parts {
@@ -79,7 +73,7 @@ function make(key: StoredKey): FernetKey {
   }
   return {
     signing: createSecretKey(bytes.subarray(0, 16)),
-    encryption: createSecretKey(bytes.subarray(16)),
+    encryption: cbcMessages('aes-128-cbc', createSecretKey(bytes.subarray(16))),
   };
 }
 
@@ -103,30 +97,20 @@ function isBegun(text: string): boolean {
 function open({ bytes }: Token, key: FernetKey): Buffer | Poison | null {
   const tagAt = bytes.length - tagBytes;
   if (!timingSafeEqual(tagOf(bytes.subarray(0, tagAt), key), bytes.subarray(tagAt))) return null;
-  const iv = bytes.subarray(ivAt, ciphertextAt);
-  const decipher = createDecipheriv('aes-128-cbc', key.encryption, iv);
-  const begun = decipher.update(bytes.subarray(ciphertextAt, tagAt));
-  try {
-    const rest = decipher.final();
-    return rest.length === 0 ? begun : Buffer.concat([begun, rest]);
-  } catch {
-    // Signed by this key, and yet the padding is wrong.
-    return 'malformed';
-  }
+  const plain = key.encryption.open(bytes.subarray(ciphertextAt, tagAt), bytes.subarray(ivAt, ciphertextAt));
+  // Signed by this key, and yet the padding is wrong.
+  return plain ?? 'malformed';
 }
 
 function seal(plain: Buffer, key: FernetKey, iv: Uint8Array, time: Buffer | Now): string {
-  const paddedBytes = plain.length - (plain.length % blockBytes) + blockBytes;
-  const tagAt = ciphertextAt + paddedBytes;
+  const ciphertext = key.encryption.seal(plain, iv);
+  const tagAt = ciphertextAt + ciphertext.length;
   const token = Buffer.allocUnsafe(tagAt + tagBytes);
   token[0] = versionByte;
   if (Buffer.isBuffer(time)) time.copy(token, timestampAt, timestampAt, ivAt);
   else token.writeBigUInt64BE(BigInt(Math.floor(time.now().getTime() / 1000)), timestampAt);
   token.set(iv, ivAt);
-  const cipher = createCipheriv('aes-128-cbc', key.encryption, iv);
-  const begun = cipher.update(plain);
-  token.set(begun, ciphertextAt);
-  token.set(cipher.final(), ciphertextAt + begun.length);
+  token.set(ciphertext, ciphertextAt);
   token.set(tagOf(token.subarray(0, tagAt), key), tagAt);
   return encode(token, encoding);
 }

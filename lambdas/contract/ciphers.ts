@@ -65,7 +65,7 @@ export type Rewrite =
 
 /** A codec with its options and a ring bound: derived keys are made once. */
 export interface Cipher {
-  /** The write key is tried first. */
+  /** Every key of the ring is tried, or those of the version that the row or the ciphertext names. */
   open(stored: Stored, row: RowContext): Opened;
   /** Under the ring's `write` key. */
   seal(plain: Buffer, row: RowContext): Stored;

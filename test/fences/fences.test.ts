@@ -137,6 +137,7 @@ describe('tables and files', () => {
       'key-derivation',
       'random-block',
       'ring-cipher',
+      'cbc-messages',
       'text-encoding',
     ];
     expect(idsOf('lambdas/ciphers', parts)).toEqual([...codecIds].sort());
