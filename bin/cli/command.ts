@@ -2,6 +2,7 @@
 import type { ProbePorts } from '../../lambdas/contract/hooks.ts';
 import type { OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
 import type { ResolvedDeployment } from '../../lib/deployment/resolve.ts';
+import type { DataPorts } from '../../lib/operations/reencrypt.ts';
 import type { Paint } from '../../lib/rehearsal/paint.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
@@ -25,6 +26,8 @@ export interface Context {
   readonly given: Given;
   readonly deployment: ResolvedDeployment;
   readonly ports: OperatorPorts & { readonly probe: ProbePorts };
+  /** What moving data takes: the hooks of these kinds, connected, and what they log in with. */
+  data(kinds: readonly string[]): Promise<Pick<DataPorts, 'kinds' | 'credential'>>;
   readonly terminal: Terminal;
   /** Colours for what goes to stdout. */
   readonly paint: Paint;

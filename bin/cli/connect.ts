@@ -1,5 +1,7 @@
 /** From flags and environment to a deployment and the ports of AWS. */
+import type { OperatorAccess } from '../../lambdas/adapters/aws/operator.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
+import type { ConnectedReencryptKind } from '../../lambdas/contract/reencryption.ts';
 import { readDeployments } from '../../lib/deployment/read.ts';
 import type { ResolvedDeployment } from '../../lib/deployment/resolve.ts';
 import type { Context, Given } from './command.ts';
@@ -33,7 +35,7 @@ export function deploymentOf(given: Given, environment: Environment): ResolvedDe
 export async function connect(
   given: Given,
   environment: Environment,
-): Promise<Pick<Context, 'ports' | 'pause'>> {
+): Promise<Pick<Context, 'ports' | 'data' | 'pause'>> {
   const endpoint = given.text('endpoint');
   const region = given.text('region');
   const loopback = endpoint !== null && isLoopback(endpoint);
@@ -51,7 +53,27 @@ export async function connect(
   ]);
   return {
     ports: { ...operatorPorts(access), probe: { http, clock } },
+    data: (kinds) => dataPorts(kinds, access),
     pause: loopback ? pauses.local : pauses.aws,
+  };
+}
+
+/** A hook's API and driver are loaded where it is used. */
+const adapters: Readonly<Record<string, () => Promise<{ connected(): ConnectedReencryptKind }>>> = {
+  postgres: () => import('../../lambdas/adapters/reencrypt/postgres.ts'),
+  http: () => import('../../lambdas/adapters/reencrypt/http.ts'),
+  lambda: () => import('../../lambdas/adapters/reencrypt/lambda.ts'),
+  'ecs-task': () => import('../../lambdas/adapters/reencrypt/ecs-task.ts'),
+};
+
+async function dataPorts(kinds: readonly string[], access: OperatorAccess): ReturnType<Context['data']> {
+  const { credentialsOf } = await import('../../lambdas/adapters/aws/credentials.ts');
+  const connected = await Promise.all(
+    kinds.map(async (kind) => (await adapters[kind]?.())?.connected() ?? []),
+  );
+  return {
+    kinds: new Map(connected.flat().map((one) => [one.kind, one])),
+    credential: credentialsOf(access),
   };
 }
 

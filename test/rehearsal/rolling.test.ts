@@ -58,9 +58,10 @@ async function rolled(cutover: (traffic: Traffic, roll: () => Promise<void>) => 
   const provider: Provider = await startProvider();
   onTestFinished(() => provider.close());
   const exo = twins.get('exo');
-  const environment = exo?.consumers.backend?.environment({ seeded: seeded(1), provider }, {});
-  const supplied = exo?.secrets.EXO_CLAUDE_API_KEY?.initial({ seeded: seeded(1), provider });
-  const start = (key: string) => startTwin('exo', { ...environment, ...supplied, EXO_JWT_SECRET: key });
+  const at = { seeded: seeded(1), provider };
+  const environment = exo?.consumers.backend?.environment(at, {});
+  const held = Object.assign({}, ...Object.values(exo?.secrets ?? {}).map((secret) => secret.initial(at)));
+  const start = (key: string) => startTwin('exo', { ...environment, ...held, EXO_JWT_SECRET: key });
   const balancer = await balanced(await Promise.all([start('the key before'), start('the key before')]));
   const traffic = startTraffic({
     url: balancer.url,

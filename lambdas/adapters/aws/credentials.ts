@@ -1,9 +1,10 @@
-import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { parseDocument } from '../../contract/document.ts';
 import { KeyturnError } from '../../contract/errors.ts';
 import { Sensitive } from '../../contract/sensitive.ts';
 import type { StagePorts } from '../../contract/stage.ts';
 import { call } from './errors.ts';
+import type { OperatorAccess } from './operator.ts';
 
 /** Members of the current values of other secrets: what a hook logs in with. Read anew each time. */
 export function credentials(client: SecretsManagerClient): StagePorts['credential'] {
@@ -19,4 +20,9 @@ export function credentials(client: SecretsManagerClient): StagePorts['credentia
     }
     return parseDocument(new Sensitive(answer.SecretString), `The value of ${secretArn}`).value(member);
   };
+}
+
+/** The same under an operator's credentials. */
+export function credentialsOf(access: OperatorAccess): StagePorts['credential'] {
+  return credentials(new SecretsManagerClient(access));
 }
