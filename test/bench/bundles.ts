@@ -19,6 +19,8 @@ export interface BundleRow {
   /** Minified. */
   readonly kilobytes: number;
   readonly gzipKilobytes: number;
+  /** True: it speaks to databases itself, and has a driver in it. */
+  readonly driver: boolean;
   /** The packages that bring in most of it, and their shares of its bytes (0–1). */
   readonly heaviest: readonly { readonly package: string; readonly share: number }[];
   readonly start: Start;
@@ -85,6 +87,7 @@ export async function weighBundles(runs: number, note: (line: string) => void): 
         name,
         kilobytes: bytes / 1024,
         gzipKilobytes: gzipSync(text, { level: 9 }).byteLength / 1024,
+        driver: Object.keys(inputs).some((file) => file.includes('node_modules/pg/')),
         heaviest: heaviestOf(inputs),
         start: startOf(file) ?? none,
         startUnbundled: startOf(others.get(name)),

@@ -11,11 +11,12 @@ const generic = {
   warm: counted(10),
   fresh: counted(10),
 } as const;
-const bundle = { name: 'start', kilobytes: 400 };
+const bundle = { name: 'start', kilobytes: 400, driver: false };
+const withDriver = { name: 'stage-reencrypt-postgres', kilobytes: 512, driver: true };
 
 describe('the targets', () => {
   test('numbers at the bars meet them', () => {
-    expect(missed([generic, ours], [bundle])).toEqual([]);
+    expect(missed([generic, ours], [bundle, withDriver])).toEqual([]);
   });
 
   test.each([
@@ -48,6 +49,12 @@ describe('the targets', () => {
       [ours],
       [{ ...bundle, kilobytes: 400.6 }],
       'start: a bundle may have at most 400 KB; it has 401.',
+    ],
+    [
+      'a bundle with a driver that is a little too large',
+      [ours],
+      [{ ...withDriver, kilobytes: 512.6 }],
+      'stage-reencrypt-postgres: a bundle may have at most 512 KB; it has 513.',
     ],
     [
       'a template that was replayed wrongly',
