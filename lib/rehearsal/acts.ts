@@ -119,6 +119,17 @@ export function companionOf({ secret, others }: Stage): Stage {
   return found;
 }
 
+/** Milliseconds by which two rollouts may begin apart and still share one restart: less than the shortened wait of 20 s. */
+const together = 250;
+
+/** Whether the two rollouts that began last were published closely enough to share one restart. */
+export async function endedTogether({ client }: Stage): Promise<boolean> {
+  const [one, other] = (await client.executions())
+    .slice(-2)
+    .map(({ input }) => Date.parse(parseRolloutState(JSON.parse(input)).publishedAt));
+  return one !== undefined && other !== undefined && Math.abs(one - other) < together;
+}
+
 /** Starts a rotation function with an event that it refuses before it touches anything. */
 export async function warm({ client, deployment, secret }: Stage): Promise<void> {
   await client.invoke(nameOf(deployment.resolved.name, secret.resolved.class.id), {});

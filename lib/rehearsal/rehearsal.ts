@@ -65,12 +65,8 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
   const storing = chosen.filter(movesData).map(({ deployment }) => deployment.platform);
   const database = storing.length === 0 ? null : await startRunDatabase([...new Set(storing)]);
   try {
+    const world = { seeded: values, provider };
     const staging = {
-      world: {
-        seeded: values,
-        provider,
-        ...(database === null ? {} : { databaseUrl: database.databaseUrl }),
-      },
       databaseCa: database?.ca ?? null,
       twins,
       freePort,
@@ -78,7 +74,12 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
       nextValue: (secret: ResolvedSecret, round: number) => typed(secret, values, `value ${round} of`),
     };
     const staged: StagedDeployment[] = [];
-    for (const { deployment, keys } of chosen) staged.push(await stageDeployment(deployment, keys, staging));
+    for (const one of chosen) {
+      // A platform whose data nobody moves has no database in this run, whatever others have.
+      const databaseUrl = database !== null && movesData(one) ? { databaseUrl: database.databaseUrl } : {};
+      const here = { ...staging, world: { ...world, ...databaseUrl } };
+      staged.push(await stageDeployment(one.deployment, one.keys, here));
+    }
     progress.note('Synthesising the stacks.');
     const templates = synthesise(staged.map(({ resolved }) => resolved));
     const access = {

@@ -10,6 +10,7 @@ import {
   closed,
   companionOf,
   consentIfAsked,
+  endedTogether,
   generated,
   goneBackFrom,
   isGoingBack,
@@ -165,7 +166,9 @@ export const scenarios: readonly Scenario[] = [
         .filter(({ service, operation }) => service === 'ecs' && operation === 'UpdateService')
         .reduce((sum, { count }) => sum + count, 0);
       const consumers = stage.secret.resolved.settings.consumers.length;
-      return restarts === consumers
+      // On a machine so busy that they ended further apart than the shortened wait, each restart was due.
+      const due = (await endedTogether(stage)) ? consumers : 2 * consumers;
+      return restarts === consumers || restarts === due
         ? null
         : `${restarts} restarts for ${consumers} consumers of two secrets.`;
     },
