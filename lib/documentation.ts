@@ -38,8 +38,8 @@ function classTable(): string {
     ['class', 'the four steps', 'rotates', 'plan after finish'],
     ...classIds.map((id) => {
       const found = classOf(id);
-      const { admission, steps, plan } = present(found, id);
-      return [`\`${id}\``, steps, admissions[admission], `\`${plan}\``];
+      const { admission, steps, plans: ways } = present(found, id);
+      return [`\`${id}\``, steps, admissions[admission], ways.map((plan) => `\`${plan}\``).join(' or ')];
     }),
   ]);
 }

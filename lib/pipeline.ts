@@ -7,6 +7,7 @@ import { Construct } from 'constructs';
 import { type PlanId, plans, stagesOfPlan } from '../lambdas/contract/plan.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import type { StageId } from '../lambdas/contract/stages.ts';
+import type { Engine } from '../lambdas/contract/target.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 import { type SecretAccess, secretArnOf } from './access.ts';
 import { Alarms } from './alarms.ts';
@@ -80,6 +81,11 @@ export class KeyturnPipeline extends Construct {
             ...shared,
             class: secretClass,
             secrets: this.rotated(secrets),
+            engines: enginesOf(secrets),
+            credentials: this.accessTo(
+              deployment,
+              secrets.flatMap(({ credentials }) => credentials),
+            ),
             settings: settingsOf(deployment, secrets),
           }),
         ];
@@ -106,7 +112,15 @@ export class KeyturnPipeline extends Construct {
           reencryptKinds: distinct(
             secrets.flatMap(({ reencryptions }) => reencryptions.map(({ kind }) => kind)),
           ),
-          credentials: this.credentialsOf(deployment, secrets),
+          credentials: this.accessTo(
+            deployment,
+            secrets.flatMap(({ reencryptions }) => reencryptions.flatMap(({ credentials }) => credentials)),
+          ),
+          engines: enginesOf(secrets),
+          administrators: this.accessTo(
+            deployment,
+            secrets.flatMap(({ credentials }) => credentials),
+          ),
         }),
       ];
     });
@@ -169,12 +183,9 @@ export class KeyturnPipeline extends Construct {
     });
   }
 
-  /** The secrets that hooks log in with: this deployment's own with their keys, others by name or ARN. */
-  private credentialsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): SecretAccess[] {
-    const ids = distinct(
-      secrets.flatMap(({ reencryptions }) => reencryptions.flatMap(({ credentials }) => credentials)),
-    );
-    return ids.map((id) => {
+  /** Secrets that something logs in with: this deployment's own with their keys, others by name or ARN. */
+  private accessTo(deployment: ResolvedDeployment, ids: readonly string[]): SecretAccess[] {
+    return distinct(ids).map((id) => {
       const own = deployment.secrets.find(({ settings }) => settings.id === id);
       return own === undefined
         ? { arn: secretArnOf(this, id), keyArn: null }
@@ -217,6 +228,10 @@ function customerKey(scope: Construct, deployment: string): kms.Key {
   );
   admitTopic(key, deployment);
   return key;
+}
+
+function enginesOf(secrets: readonly ResolvedSecret[]): Engine[] {
+  return distinct(secrets.flatMap(({ engine }) => engine ?? []));
 }
 
 function stagesOf(plan: PlanId): StageId[] {

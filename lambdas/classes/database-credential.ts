@@ -80,8 +80,8 @@ export const secretClass = defineClass<Options>({
   supplied: false,
   // The old password is no longer the role's: moving the label alone would lock everybody out.
   restorable: false,
-  actions: [],
-  usesTarget: true,
+  actions: ['secretsmanager:ListSecretVersionIds'],
+  engine: ({ engine }) => engine,
   options: Options,
 
   check({ dsn, pieces, fixed, copies, format }) {
@@ -121,19 +121,28 @@ export const secretClass = defineClass<Options>({
     if (current !== null) refuseOtherTarget(options, document, current);
     const session = await target.login(pending).catch(unlessRejected);
     // An earlier try got as far as the server.
-    if (session !== null) return session.end();
+    if (session !== null) {
+      await session.end();
+      return 'found';
+    }
 
     const tried = [pending.password];
     for await (const candidate of candidates(options, document, current, earlier())) {
       if (tried.some((password) => sameText(password, candidate.password))) continue;
       tried.push(candidate.password);
-      if (await changedBy(target, candidate, pending.password)) return;
+      if (await changedBy(target, candidate, pending.password)) return 'changed';
     }
     throw new KeyturnError({
       code: 'CredentialRejected',
       message: `The server lets ${pending.user} in with none of the ${tried.length} passwords that the secret holds.`,
       hint: 'Store the password that works as the current value, then rotate again.',
     });
+  },
+
+  async accepts({ options, document, target }) {
+    const session = await target.login(loginOf(options, document)).catch(unlessRejected);
+    await session?.end();
+    return session !== null;
   },
 
   async test({ options, document, target }) {

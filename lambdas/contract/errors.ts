@@ -35,6 +35,8 @@ export type ErrorCode =
   | 'DataLeft'
   /** An operator asked the rollout to go back. */
   | 'RollBackAsked'
+  /** Sessions of the old value are still open at the target. */
+  | 'OldValueInUse'
   | 'OldValueStillAccepted'
   | 'NewValueNotAccepted'
   | 'ProbeInconclusive'

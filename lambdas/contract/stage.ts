@@ -7,6 +7,7 @@ import type { SecretAction } from './secret-class.ts';
 import type { Sensitive } from './sensitive.ts';
 import type { Settings } from './settings.ts';
 import type { StageId } from './stages.ts';
+import type { Target } from './target.ts';
 
 /** What a stage may touch. */
 export interface StagePorts {
@@ -23,6 +24,8 @@ export interface StagePorts {
    * @throws KeyturnError AwsNotFound, or DocumentInvalid where the secret has no such member.
    */
   credential(secretArn: string, member: string): Promise<Sensitive>;
+  /** The way to the servers that keep a password; for stages that do not declare it, to none. */
+  readonly target: Target;
   readonly http: Http;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -51,6 +54,8 @@ export interface StageDefinition {
   readonly redeploys: boolean;
   /** Whether it moves or counts stored data, and so needs the statements of the re-encryption hooks. Default: no. */
   readonly reencrypts?: boolean;
+  /** Whether it logs in to the servers that keep a password, for classes that have one. Default: no. */
+  readonly usesTarget?: boolean;
   /** Whether it works with the platform's instances, and so needs the statements of their list. Default: no. */
   readonly usesFleet?: boolean;
   /**

@@ -1,12 +1,25 @@
 import { classOf } from '../classes/registry.ts';
 import { KeyturnError } from '../contract/errors.ts';
-import type { BoundClass, BoundPhases } from '../contract/secret-class.ts';
+import type { BoundOldValue } from '../contract/old-value.ts';
+import type { BoundPhases } from '../contract/phases.ts';
+import type { BoundClass } from '../contract/secret-class.ts';
 import type { SecretSettings } from '../contract/settings.ts';
+import type { StagePorts } from '../contract/stage.ts';
 
-/** The class of a secret with its options. @throws KeyturnError SettingsInvalid when there is no such class. */
-export function classOfSecret(secret: SecretSettings): BoundClass {
+/**
+ * The class of a secret with its options.
+ *
+ * @param ports the way to its target, for stages that declare it.
+ * @throws KeyturnError SettingsInvalid when there is no such class.
+ */
+export function classOfSecret(
+  secret: SecretSettings,
+  ports?: Pick<StagePorts, 'target' | 'credential'>,
+): BoundClass {
   const definition = classOf(secret.class);
-  if (definition !== undefined) return definition.bind(secret.options);
+  if (definition !== undefined) {
+    return definition.bind(secret.options, ports);
+  }
   throw new KeyturnError({
     code: 'SettingsInvalid',
     message: `The secret ${secret.key} must be of a known class; it is of class ${secret.class}.`,
@@ -31,5 +44,15 @@ export function phasesOf(secret: SecretSettings): BoundPhases {
   throw new KeyturnError({
     code: 'SettingsInvalid',
     message: `The class ${secret.class} of ${secret.key} has no phases; its plan must not promote, hold or retire.`,
+  });
+}
+
+/** @throws KeyturnError SettingsInvalid when nothing is to be taken away at a target: its plan must not drain. */
+export function oldValueOf(secret: SecretSettings, ports: StagePorts): BoundOldValue {
+  const { oldValue } = classOfSecret(secret, ports);
+  if (oldValue !== null) return oldValue;
+  throw new KeyturnError({
+    code: 'SettingsInvalid',
+    message: `The class ${secret.class} of ${secret.key} has no old value at a target; its plan must not drain or disable.`,
   });
 }

@@ -7,8 +7,8 @@ import {
 } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { beforeLabel, phaseLabel } from '../contract/marks.ts';
+import type { BoundPhases } from '../contract/phases.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
-import type { BoundPhases } from '../contract/secret-class.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import type { StageId } from '../contract/stages.ts';
 import { derivedToken } from '../contract/tokens.ts';

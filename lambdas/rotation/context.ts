@@ -2,18 +2,17 @@ import type { Clock, Events, Log, Metrics, Random, Secrets } from '../contract/p
 import type { RotationEvent } from '../contract/rotation-event.ts';
 import type { BoundClass } from '../contract/secret-class.ts';
 import type { SecretSettings, Settings } from '../contract/settings.ts';
-import type { Target } from '../contract/target.ts';
+import type { TargetPorts } from '../contract/target.ts';
+import type { Gaps } from './gaps.ts';
 import type { TestedValues } from './tested-values.ts';
 
-export interface RotationPorts {
+export interface RotationPorts extends TargetPorts {
   readonly secrets: Secrets;
   readonly events: Events;
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
   readonly log: Log;
-  /** Left out: the classes of this function have none. */
-  readonly target?: Target;
 }
 
 /** What one step works with. */
@@ -27,6 +26,7 @@ export interface StepContext {
   readonly self: string;
   readonly ports: RotationPorts;
   readonly tested: TestedValues;
+  readonly gaps: Gaps;
 }
 
 /** What a step did, for the log. */

@@ -10,6 +10,7 @@ import type { RotationPorts, StepContext, StepOutcome } from './context.ts';
 import { create } from './create.ts';
 import { rotationFailed } from './failed-event.ts';
 import { finish } from './finish.ts';
+import { Gaps } from './gaps.ts';
 import { set } from './set.ts';
 import { test } from './test.ts';
 import { TestedValues } from './tested-values.ts';
@@ -39,6 +40,7 @@ export function rotationFunction(
   ports: RotationPorts,
 ): RotationFunction {
   const tested = new TestedValues();
+  const gaps = new Gaps();
 
   return {
     async run(input, self) {
@@ -47,7 +49,7 @@ export function rotationFunction(
         const event = parseRotationEvent(input);
         const secret = ownSecret(settings, event, self);
         about = { event, secret };
-        const bound = secretClass.bind(secret.options, ports.target);
+        const bound = secretClass.bind(secret.options, ports);
         const outcome = await steps[event.step]({
           event,
           secret,
@@ -56,6 +58,7 @@ export function rotationFunction(
           self,
           ports,
           tested,
+          gaps,
         });
         ports.log({ message: outcome.did, secret: secret.key, versionId: event.token, step: event.step });
       } catch (caught) {

@@ -14,16 +14,25 @@ import { type Plan, type PlanId, plans } from '../../lambdas/contract/plan.ts';
 import { checkSchedule, type Window } from '../../lambdas/contract/schedule.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import type { SecretSettings } from '../../lambdas/contract/settings.ts';
+import type { Engine } from '../../lambdas/contract/target.ts';
 import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
-import { classInUse, type ResolvedReencryption, resolveReencryptions } from './reencryption.ts';
+import { classInUse, type ResolvedReencryption, resolveReencryptions, withIds } from './reencryption.ts';
 
 export interface ResolvedSecret {
   readonly key: string;
   readonly class: ClassDefinition;
   readonly plan: PlanId;
+  /** True when a rotation ends sessions or tokens at once. */
+  readonly cutover: boolean;
+  /** True when moving AWSCURRENT back restores the previous value. */
+  readonly restorable: boolean;
+  /** The kind of server that its functions log in to; null: none. */
+  readonly engine: Engine | null;
+  /** Secrets beside it that its functions read, by name or ARN. */
+  readonly credentials: readonly string[];
   readonly source: DeploymentSecret['source'];
   /** Null: the secret rotates on demand only. */
   readonly window: Window | null;
@@ -120,12 +129,14 @@ function resolveSecret(
   if (declared === undefined) {
     throw invalid(`${field}.class must be one of ${classIds.join(', ')}; received "${classId}".`);
   }
-  const { class: secretClass, options } = classInUse(
+  const { class: secretClass, options: given } = classInUse(
     field,
     { class: declared, options: { ...(classId === known?.class ? known.options : {}), ...secret.options } },
     secret,
     invalid,
   );
+  const ids = new Map(Object.entries(deployment.secrets).map(([name, { source }]) => [name, idOf(source)]));
+  const options = withIds(given, ids);
   const parsed = secretClass.parse(options);
   if (!parsed.ok) throw invalid(`${field}: ${parsed.broken[0] ?? 'its options break a rule.'}`);
   refuseForbidden(`${field}.options`, secretClass.bind(options).variables(), catalog);
@@ -135,13 +146,17 @@ function resolveSecret(
       `${field}.remindAfterDays must be left out: the class ${secretClass.id} makes its values itself, so there is nothing to remind a person of.`,
     );
   }
-  const instances = resolveInstances(field, secret, secretClass, deployment);
-  const ids = new Map(Object.entries(deployment.secrets).map(([name, { source }]) => [name, idOf(source)]));
+  const way = secretClass.way(options);
+  const instances = resolveInstances(field, secret, { id: secretClass.id, plan: way.plan }, deployment);
   const reencryptions = resolveReencryptions(field, secret, ids, invalid);
   return {
     key,
     class: secretClass,
-    plan: secretClass.plan,
+    plan: way.plan,
+    cutover: way.cutover,
+    restorable: way.restorable,
+    engine: secretClass.engine(options),
+    credentials: secretClass.credentials(options).map(({ secret: id }) => id),
     source: secret.source,
     window,
     fleet: instances?.fleet ?? null,
@@ -151,11 +166,11 @@ function resolveSecret(
       id: idOf(secret.source),
       class: secretClass.id,
       options: parsed.options,
-      plan: secretClass.plan,
-      restorable: secretClass.restorable,
-      cutover: secretClass.cutover,
-      together: secret.together ?? secretClass.cutover,
-      window: secretClass.cutover && secret.onDemand !== 'any-time' ? window : null,
+      plan: way.plan,
+      restorable: way.restorable,
+      cutover: way.cutover,
+      together: secret.together ?? way.cutover,
+      window: way.cutover && secret.onDemand !== 'any-time' ? window : null,
       consumers: secret.consumers.map((name) => {
         const consumer = deployment.consumers[name];
         if (consumer === undefined)
@@ -212,7 +227,7 @@ function resolveWindow(field: string, secret: DeploymentSecret, secretClass: Cla
 function resolveInstances(
   field: string,
   { instances }: DeploymentSecret,
-  { id, plan: planId }: ClassDefinition,
+  { id, plan: planId }: { readonly id: string; readonly plan: PlanId },
   deployment: Deployment,
 ): {
   readonly fleet: NonNullable<ResolvedSecret['fleet']>;

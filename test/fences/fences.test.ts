@@ -6,6 +6,7 @@ import { codecIds, codecOf } from '../../lambdas/ciphers/registry.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import { plans } from '../../lambdas/contract/plan.ts';
 import { stages } from '../../lambdas/contract/stages.ts';
+import { defaultPorts } from '../../lambdas/dsn/schemes.ts';
 import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
@@ -156,6 +157,7 @@ describe('tables and files', () => {
         'fleet-of',
         'instance-tally',
         'class-of',
+        'old-documents',
         'data-keys',
         'pin',
         'consumers',
@@ -185,10 +187,14 @@ describe('tables and files', () => {
     expect(new Set(idsOf('lambdas/adapters/consumers', []))).toEqual(new Set(redeployKinds.keys()));
     expect(new Set(idsOf('lambdas/adapters/instances', []))).toEqual(new Set(fleetKinds.keys()));
     expect(new Set(idsOf('lambdas/adapters/reencrypt', []))).toEqual(new Set(reencryptKinds.keys()));
+    for (const engine of idsOf('lambdas/adapters/targets', ['cannot'])) {
+      expect(Object.keys(defaultPorts)).toContain(engine);
+    }
   });
 
   test('each class names a plan that exists', () => {
-    for (const id of classIds) expect(Object.keys(plans)).toContain(classOf(id)?.plan);
+    for (const id of classIds)
+      expect(Object.keys(plans)).toEqual(expect.arrayContaining([...(classOf(id)?.plans ?? ['none'])]));
   });
 
   test.each(platformIds)('the catalog of %s names known classes, options and probes', (platform) => {

@@ -3,6 +3,7 @@
  * rollout as its plan says, the application that reads the secret. Only the code under test is real; every
  * effect of it passes the gate, where faults are injected and the invariants are checked.
  */
+
 import { createHash } from 'node:crypto';
 import { emf } from '../../lambdas/adapters/metrics.ts';
 import { emptyDocument, parseDocument, type SecretDocument } from '../../lambdas/contract/document.ts';
@@ -32,6 +33,7 @@ import {
   type StageRetry,
   stages,
 } from '../../lambdas/contract/stages.ts';
+import { noTarget } from '../../lambdas/contract/target.ts';
 import { hook as fleetHook, type InstancesApi } from '../../lambdas/hooks/instances/http.ts';
 import { type Ecs, hook as ecsHook } from '../../lambdas/hooks/redeploy/ecs.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
@@ -177,11 +179,11 @@ export class World {
           id: secretName,
           class: setting.secretClass.id,
           options: setting.options,
-          plan: setting.secretClass.plan,
-          restorable: setting.secretClass.restorable,
+          plan: setting.secretClass.usual.plan,
+          restorable: setting.secretClass.usual.restorable,
           window: null,
-          cutover: setting.secretClass.cutover,
-          together: setting.secretClass.cutover,
+          cutover: setting.secretClass.usual.cutover,
+          together: setting.secretClass.usual.cutover,
           consumers: this.applications.map((_one, index) => {
             const service = index === 0 ? 'web' : `web-${index + 1}`;
             return { name: service, kind: 'ecs', cluster: 'shop', service };
@@ -364,6 +366,7 @@ export class World {
       random: { bytes: (count) => this.#bytes(count) },
       metrics: this.#metrics,
       log: this.#log,
+      ...noTarget,
     });
   }
 
@@ -595,7 +598,7 @@ export class World {
             consumers: new Map([['ecs', ecsHook.connect(this.#ecsPort(process))]]),
             fleets: new Map([['http', fleetHook.connect(this.#fleetPort(process))]]),
             reencryption: new Map([['memory', storeHook.connect(this.#storePort(process))]]),
-            credential: () => Promise.reject(new Error('no hook of this world logs in')),
+            ...noTarget,
             http: {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
             },

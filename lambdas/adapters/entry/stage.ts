@@ -8,6 +8,7 @@ import type { Events, Secrets } from '../../contract/ports.ts';
 import type { ConnectedReencryptKind } from '../../contract/reencryption.ts';
 import { type Environment, parseEnvironment } from '../../contract/settings.ts';
 import type { StageDefinition, StagePorts } from '../../contract/stage.ts';
+import { type ConnectedTarget, targetOf } from '../../contract/target.ts';
 import { credentials } from '../aws/credentials.ts';
 import { eventBridge } from '../aws/events.ts';
 import { secretsManager } from '../aws/secrets.ts';
@@ -27,7 +28,9 @@ export interface Given {
   readonly fleets?: readonly (() => ConnectedFleetKind)[];
   /** The kinds of re-encryption in use. */
   readonly reencryptions?: readonly (() => ConnectedReencryptKind)[];
-  /** What their hooks log in with. */
+  /** The kinds of server that keep the passwords. */
+  readonly targets?: readonly (() => ConnectedTarget)[];
+  /** What hooks and classes log in with. */
   readonly credential?: () => StagePorts['credential'];
 }
 
@@ -52,6 +55,7 @@ export function stageFunction(stage: StageDefinition, given: Given) {
       (() => {
         throw undeclared(stage.id, 'credential');
       }),
+    target: targetOf((given.targets ?? []).map((connected) => connected())),
     http,
     clock,
     metrics,

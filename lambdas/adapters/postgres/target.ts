@@ -3,6 +3,7 @@ import type { Random } from '../../contract/ports.ts';
 import type { SqlClient } from '../../contract/sql.ts';
 import type { TableRights, Target } from '../../contract/target.ts';
 import { defaultIterations, scramVerifier } from '../../credentials/scram-verifier.ts';
+import { cannot } from '../targets/cannot.ts';
 import { openPostgres } from './connect.ts';
 
 /** PostgreSQL 10: before it a verifier of SCRAM would be taken for a password, and be one from then on. */
@@ -21,6 +22,12 @@ export function postgresTarget(random: Random): Target {
           // The statement takes no parameter. A verifier has neither quotes nor backslashes.
           await client.query(`ALTER ROLE SESSION_USER PASSWORD '${verifier.reveal()}'`);
         },
+        addPassword: cannot('PostgreSQL', 'hold two passwords of a user'),
+        keepOnly: cannot('PostgreSQL', 'hold two passwords of a user'),
+        preparePair: cannot('PostgreSQL', 'prepare a pair yet'),
+        disableLogin: cannot('PostgreSQL', 'disable a login yet'),
+        uses: cannot('PostgreSQL', 'count sessions yet'),
+        endUses: cannot('PostgreSQL', 'end sessions yet'),
         missingRights: (wanted) => missingRights(client, wanted),
         end: () => client.end(),
       };
