@@ -47,9 +47,14 @@ export interface Bundle {
   readonly inputs: Metafile['outputs'][string]['inputs'];
 }
 
+/** Another service's rotation has no function of ours. */
+function isRotated(classId: string): boolean {
+  return classOf(classId)?.admission !== 'elsewhere';
+}
+
 /** The functions of every class and stage there is, with the commonest kind of consumer and of server. */
 export const entries: readonly Entry[] = [
-  ...classIds.map(
+  ...classIds.filter(isRotated).map(
     (classId): Entry => ({
       kind: 'rotation',
       classId,

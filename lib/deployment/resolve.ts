@@ -140,6 +140,11 @@ function resolveSecret(
   const parsed = secretClass.parse(options);
   if (!parsed.ok) throw invalid(`${field}: ${parsed.broken[0] ?? 'its options break a rule.'}`);
   refuseForbidden(`${field}.options`, secretClass.bind(options).variables(), catalog);
+  if (secretClass.admission === 'elsewhere' && 'create' in secret.source) {
+    throw invalid(
+      `${field}.source must be import: the class ${secretClass.id} is of secrets that another service makes and rotates.`,
+    );
+  }
   const window = resolveWindow(field, secret, secretClass);
   if (secret.remindAfterDays !== undefined && !secretClass.supplied) {
     throw invalid(
@@ -169,6 +174,7 @@ function resolveSecret(
       plan: way.plan,
       restorable: way.restorable,
       cutover: way.cutover,
+      ...(secretClass.admission === 'elsewhere' ? { observed: true } : {}),
       together: secret.together ?? way.cutover,
       window: way.cutover && secret.onDemand !== 'any-time' ? window : null,
       consumers: secret.consumers.map((name) => {
@@ -216,6 +222,11 @@ function resolveWindow(field: string, secret: DeploymentSecret, secretClass: Cla
   if (secretClass.admission === 'on-demand') {
     throw invalid(
       `${field}.schedule must be left out: the class ${secretClass.id} rotates on demand, when a person has supplied a value.`,
+    );
+  }
+  if (secretClass.admission === 'elsewhere') {
+    throw invalid(
+      `${field}.schedule must be left out: the service that manages a secret of class ${secretClass.id} has its schedule.`,
     );
   }
   const checked = checkSchedule(secret.schedule.cron, secret.schedule.window);
