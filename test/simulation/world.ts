@@ -183,6 +183,7 @@ export class World {
           restorable: setting.secretClass.usual.restorable,
           window: null,
           cutover: setting.secretClass.usual.cutover,
+          ...(setting.secretClass.admission === 'elsewhere' ? { observed: true } : {}),
           together: setting.secretClass.usual.cutover,
           consumers: this.applications.map((_one, index) => {
             const service = index === 0 ? 'web' : `web-${index + 1}`;
@@ -220,6 +221,7 @@ export class World {
     this.#arn = String(created.ARN);
     for (const { ecs } of this.applications) await ecs.forceDeployment('shop', 'web');
     await this.clock.advance(60_000);
+    if (this.#setting.secretClass.admission === 'elsewhere') return;
     await this.#rotateSecret({ RotationLambdaARN: functionArn, RotateImmediately: false });
     await this.clock.advance(60_000);
     if (this.#setting.secretClass.supplied) await this.supply();
@@ -229,6 +231,12 @@ export class World {
   /** "Rotate secret immediately". @returns false when Secrets Manager refuses, because one is under way. */
   async rotate(): Promise<boolean> {
     return this.#rotateSecret({});
+  }
+
+  /** The service that manages the secret rotates it. */
+  managedRotation(): string {
+    const members = { [this.#setting.variable]: this.#typed() };
+    return this.secrets.managedRotation(secretName, JSON.stringify({ ...this.#setting.initial, ...members }));
   }
 
   /** Saves a schedule: Secrets Manager tests a copy of the current version and rotates nothing. */

@@ -98,7 +98,9 @@ describe('a secret that another service rotates', () => {
 
   test('no command of ours is named for what only its service can mend', () => {
     const seen = { nextRotationAt: new Date('2026-03-01T03:59:59Z') };
-    expect(judged({ seen }).decision).toMatchObject({ next: expect.stringContaining('keyturn rotate TOKEN') });
+    expect(judged({ seen }).decision).toMatchObject({
+      next: expect.stringContaining('keyturn rotate TOKEN'),
+    });
     expect(judged({ seen, secret: { observed: true } }).decision).toMatchObject({
       next: expect.stringContaining('keyturn status TOKEN'),
     });
@@ -106,7 +108,9 @@ describe('a secret that another service rotates', () => {
       labels: pending,
       made: pendingMade('2026-03-10T02:00:00Z'),
     };
-    expect(judged({ ...stuck }).decision).toMatchObject({ next: expect.stringContaining('keyturn discard TOKEN') });
+    expect(judged({ ...stuck }).decision).toMatchObject({
+      next: expect.stringContaining('keyturn discard TOKEN'),
+    });
     expect(judged({ ...stuck, secret: { observed: true } }).decision).toMatchObject({
       next: expect.stringContaining('keyturn status TOKEN'),
     });
