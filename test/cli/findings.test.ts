@@ -10,7 +10,11 @@ const jwt = subject('JWT_SECRET');
 const guarded = subject('SSH_ENCRYPTION_KEY');
 const observed = {
   ...jwt,
-  secret: { ...jwt.secret, class: registry.observed },
+  secret: {
+    ...jwt.secret,
+    class: registry.observed,
+    settings: { ...jwt.secret.settings, options: {} },
+  },
 };
 const supplied = subject('EXO_CLAUDE_API_KEY', 'exo');
 
