@@ -4,6 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import type { IamStatement } from '../lambdas/contract/hooks.ts';
 import { type PlanId, plans, stagesOfPlan } from '../lambdas/contract/plan.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import type { StageId } from '../lambdas/contract/stages.ts';
@@ -86,6 +87,7 @@ export class KeyturnPipeline extends Construct {
               deployment,
               secrets.flatMap(({ credentials }) => credentials),
             ),
+            credentialStatements: statementsOf(secrets),
             settings: settingsOf(deployment, secrets),
           }),
         ];
@@ -121,6 +123,7 @@ export class KeyturnPipeline extends Construct {
             deployment,
             secrets.flatMap(({ credentials }) => credentials),
           ),
+          administratorStatements: statementsOf(secrets),
         }),
       ];
     });
@@ -237,6 +240,12 @@ function isRotatedHere({ class: { admission } }: ResolvedSecret): boolean {
 
 function enginesOf(secrets: readonly ResolvedSecret[]): Engine[] {
   return distinct(secrets.flatMap(({ engine }) => engine ?? []));
+}
+
+/** Each once: several secrets may have the same administrator. */
+function statementsOf(secrets: readonly ResolvedSecret[]): IamStatement[] {
+  const all = secrets.flatMap(({ credentialStatements }) => credentialStatements);
+  return [...new Map(all.map((statement) => [JSON.stringify(statement), statement])).values()];
 }
 
 function stagesOf(plan: PlanId): StageId[] {

@@ -5,10 +5,11 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { IamStatement } from '../lambdas/contract/hooks.ts';
 import type { ClassDefinition } from '../lambdas/contract/secret-class.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import type { Engine } from '../lambdas/contract/target.ts';
-import { onKeys, onSecrets, type SecretAccess } from './access.ts';
+import { declared, onKeys, onSecrets, type SecretAccess } from './access.ts';
 import { nameOf, PipelineFunction } from './pipeline-function.ts';
 import type { RotatedSecret } from './rotated-secret.ts';
 
@@ -21,6 +22,8 @@ export interface RotationFunctionProps {
   readonly engines: readonly Engine[];
   /** The secrets that they log in with beside their own. */
   readonly credentials: readonly SecretAccess[];
+  /** Use of the customer keys of those that are not of this deployment. */
+  readonly credentialStatements: readonly IamStatement[];
   /** The deployment as this function sees it: only the secrets above. */
   readonly settings: Settings;
   /** Gets the events of finished and failed rotations. */
@@ -72,6 +75,7 @@ export class RotationFunction extends Construct {
           ? [onSecrets(['secretsmanager:GetSecretValue'], props.credentials)]
           : []),
         ...onKeys(this, ['kms:Decrypt'], props.credentials),
+        ...props.credentialStatements.map((statement) => declared(this, statement)),
         new iam.PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] }),
       ],
     });

@@ -40,6 +40,8 @@ export interface StageFunctionProps {
   readonly engines: readonly Engine[];
   /** The secrets that their classes log in with. */
   readonly administrators: readonly SecretAccess[];
+  /** Use of the customer keys of those that are not of this deployment. */
+  readonly administratorStatements: readonly IamStatement[];
   /** Gets the events of rollouts. */
   readonly bus: events.EventBus;
   /** Encrypts the log lines. */
@@ -64,6 +66,7 @@ export class StageFunction extends Construct {
     const fleets = stage.usesFleet === true ? props.fleets : [];
     const reencryptions = stage.reencrypts === true ? props.reencryptions : [];
     const engines = stage.usesTarget === true ? props.engines : [];
+    const administrators = stage.usesTarget === true ? props.administratorStatements : [];
     const credentials = [
       ...(stage.reencrypts === true ? props.credentials : []),
       ...(stage.usesTarget === true ? props.administrators : []),
@@ -93,7 +96,7 @@ export class StageFunction extends Construct {
         ...consumers.map((statement) => declared(this, statement, secrets)),
         ...(handedOn.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], handedOn)] : []),
         ...onKeys(this, ['kms:Decrypt'], handedOn),
-        ...[...fleets, ...reencryptions].map((statement) => declared(this, statement)),
+        ...[...fleets, ...reencryptions, ...administrators].map((statement) => declared(this, statement)),
         ...(credentials.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], credentials)] : []),
         ...onKeys(this, ['kms:Decrypt'], credentials),
       ],

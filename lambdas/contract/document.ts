@@ -154,6 +154,28 @@ export function parseDocument(text: Sensitive, whose: string): SecretDocument {
   return new SecretDocument(variables, memory, numbers);
 }
 
+/**
+ * One member of a secret that is not ours to shape: beside a password, RDS keeps the port as a number.
+ *
+ * @throws KeyturnError DocumentInvalid when there is no such member, or it is no string.
+ */
+export function memberOf(text: Sensitive, member: string, whose: string): Sensitive {
+  const parsed = parseJson(text.reveal());
+  const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+  const found =
+    isObject && Object.hasOwn(parsed, member) ? new Map(Object.entries(parsed)).get(member) : null;
+  if (typeof found === 'string') return new Sensitive(found);
+  const what = !isObject
+    ? `it is ${kindOf(parsed)}`
+    : found === null
+      ? 'it has none'
+      : `it is ${kindOf(found)}`;
+  throw new KeyturnError({
+    code: 'DocumentInvalid',
+    message: `${whose} must be a JSON object in which ${printableName(member)} is a string; ${what}.`,
+  });
+}
+
 function parseMemory(text: string, whose: string): Memory {
   const result = Memory.safeParse(parseJson(text));
   if (result.success) return result.data;

@@ -6,6 +6,7 @@
 import { catalogOf } from '../../lambdas/catalog/platforms.ts';
 import type { Catalog } from '../../lambdas/catalog/schema.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
+import { keyStatements } from '../../lambdas/contract/credential.ts';
 import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import type { FleetNeeds } from '../../lambdas/contract/fleet-hooks.ts';
@@ -33,6 +34,8 @@ export interface ResolvedSecret {
   readonly engine: Engine | null;
   /** Secrets beside it that its functions read, by name or ARN. */
   readonly credentials: readonly string[];
+  /** Use of the customer keys of those that are not of this deployment. */
+  readonly credentialStatements: readonly IamStatement[];
   readonly source: DeploymentSecret['source'];
   /** Null: the secret rotates on demand only. */
   readonly window: Window | null;
@@ -152,6 +155,7 @@ function resolveSecret(
     );
   }
   const way = secretClass.way(options);
+  const credentials = secretClass.credentials(options);
   const instances = resolveInstances(field, secret, { id: secretClass.id, plan: way.plan }, deployment);
   const reencryptions = resolveReencryptions(field, secret, ids, invalid);
   return {
@@ -161,7 +165,8 @@ function resolveSecret(
     cutover: way.cutover,
     restorable: way.restorable,
     engine: secretClass.engine(options),
-    credentials: secretClass.credentials(options).map(({ secret: id }) => id),
+    credentials: credentials.map(({ secret: id }) => id),
+    credentialStatements: keyStatements(credentials),
     source: secret.source,
     window,
     fleet: instances?.fleet ?? null,

@@ -1,5 +1,5 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { parseDocument } from '../../contract/document.ts';
+import { memberOf } from '../../contract/document.ts';
 import { KeyturnError } from '../../contract/errors.ts';
 import { Sensitive } from '../../contract/sensitive.ts';
 import type { StagePorts } from '../../contract/stage.ts';
@@ -18,7 +18,7 @@ export function credentials(client: SecretsManagerClient): StagePorts['credentia
         message: `The secret ${secretArn} must hold text; it holds bytes.`,
       });
     }
-    return parseDocument(new Sensitive(answer.SecretString), `The value of ${secretArn}`).value(member);
+    return memberOf(new Sensitive(answer.SecretString), member, `The value of ${secretArn}`);
   };
 }
 
