@@ -59,10 +59,13 @@ async function rotated(introduce: boolean) {
   const at = await platform(tessallite);
   await Promise.all(services.map((service) => at.start(service)));
   const { seen, behaviour } = colleague();
+  // Its readers also go through the gateway to the query router, which answers 500 while that one restarts.
+  const writers = at.stored.behaviours.filter(({ name }) => name.startsWith('people'));
+  expect(writers).toHaveLength(1);
   const traffic = startTraffic({
     url: at.urls[services[0] ?? ''] ?? '',
     urls: at.urls,
-    behaviours: [...at.stored.behaviours, behaviour],
+    behaviours: [...writers, behaviour],
     readVariable: async (_secret, variable) => at.initial[variable] ?? '',
   });
   onTestFinished(() => traffic.stop());
