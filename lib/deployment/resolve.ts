@@ -73,7 +73,7 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
     name,
     consumer,
     statements: boundConsumer(name, consumer),
-    quiesces: redeployKinds.get(consumer.kind)?.quiesces(consumer) ?? null,
+    quiesces: redeployKinds.get(consumer.kind)?.quiesces(consumer) ?? { ok: false, broken: [consumer.kind] },
   }));
   const keys = Object.keys(deployment.secrets);
   if (keys.length === 0) throw invalid('secrets must name at least one secret; it is empty.');
@@ -86,10 +86,10 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
   const stopped = new Set(
     secrets.filter(isQuiesced).flatMap(({ settings }) => settings.consumers.map(({ name }) => name)),
   );
-  const unstoppable = consumers.find(({ name, quiesces }) => stopped.has(name) && quiesces === null);
-  if (unstoppable !== undefined) {
+  const unstoppable = consumers.find(({ name, quiesces }) => stopped.has(name) && !quiesces.ok);
+  if (unstoppable !== undefined && !unstoppable.quiesces.ok) {
     throw invalid(
-      `consumers.${unstoppable.name} must be of a kind that can be stopped, since a secret of it stops its consumers while data is moved; ${unstoppable.consumer.kind} cannot.`,
+      `consumers.${unstoppable.name} must be of a kind that can be stopped, since a secret of it stops its consumers while data is moved; ${unstoppable.quiesces.broken[0]} cannot.`,
     );
   }
   return {
@@ -100,7 +100,7 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
     consumers: consumers.map(({ name, consumer, statements, quiesces }) => ({
       name,
       kind: consumer.kind,
-      statements: stopped.has(name) ? [...statements, ...(quiesces ?? [])] : statements,
+      statements: stopped.has(name) && quiesces.ok ? [...statements, ...quiesces.hook] : statements,
     })),
     emails: deployment.notifications?.email ?? [],
     logRetentionDays: deployment.logRetentionDays,

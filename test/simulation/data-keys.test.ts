@@ -1,8 +1,10 @@
 /** Keys that stored data is under: what the enumeration does not decide. */
 import { describe, expect, test } from 'vitest';
+import { keyId } from '../../lambdas/contract/ciphers.ts';
 import { givenUpLabel } from '../../lambdas/contract/marks.ts';
 import { plans, wayBackOf, waysOut } from '../../lambdas/contract/plan.ts';
 import { acknowledgedTag, rowId } from '../../lambdas/contract/reencryption.ts';
+import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { dataSettings, envelope, keyring, single, versioned, withData } from './data-settings.ts';
 import { Checker } from './invariants.ts';
 import { type Setting, secretName, World } from './world.ts';
@@ -18,6 +20,7 @@ async function started(setting: Setting): Promise<{ world: World; checker: Check
 }
 
 const keyIn = (world: World) => world.currentDocument()?.value('KEY').reveal() ?? '';
+const idOf = (key: string) => keyId(new Sensitive(key));
 const endsOf = (world: World) => world.rollouts.map(({ end }) => end);
 const keysOfRows = (world: World) =>
   new Set([...(world.store?.rows.values() ?? [])].map(({ under }) => under));
@@ -42,6 +45,7 @@ describe('a rotation', () => {
       expect(world.currentDocument()?.memory?.phase).toBe('retired');
       expect(keyIn(world)).not.toBe(key);
       expectSettled(world, keyIn(world));
+      expect(world.rollouts[0]?.last.keys).toMatchObject({ write: idOf(keyIn(world)), others: [] });
       // Each slice after the first is a task and a choice.
       const further = 2 * ((world.rollouts[0]?.last.reencryption?.slices ?? 0) - 1);
       expect((world.rollouts[0]?.transitions ?? 0) - further).toBeLessThan(20);
