@@ -119,6 +119,9 @@ export class KeyturnPipeline extends Construct {
             secrets.flatMap(({ reencryptions }) => reencryptions.flatMap(({ credentials }) => credentials)),
           ),
           engines: enginesOf(secrets),
+          targetClassIds: distinct(
+            secrets.flatMap((secret) => (secret.engine === null ? [] : secret.class.id)),
+          ),
           administrators: this.accessTo(
             deployment,
             secrets.flatMap(({ credentials }) => credentials),

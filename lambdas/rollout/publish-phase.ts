@@ -40,11 +40,12 @@ export function publishingStage(
     readsValues: true,
     putsEvents: false,
     redeploys: false,
+    asksClass: true,
 
     async run(input, context) {
       const state = parseRolloutState(input);
       const secret = secretOf(context, state);
-      return publishPhase(phase, state, phasesOf(secret)[id], context);
+      return publishPhase(phase, state, phasesOf(secret, context.ports)[id], context);
     },
   };
 }
@@ -72,7 +73,7 @@ export async function publishPhase(
   const token = derivedToken(root.memory.root ?? state.versionId, phase);
   const published = description.labels.get(token)?.includes('AWSCURRENT') ?? false;
   const keysOf = (document: SecretDocument) => {
-    const keys = heldIn(document, secretOf(context, state));
+    const keys = heldIn(document, secretOf(context, state), context.ports);
     return keys === null ? {} : { keys };
   };
   const isNext = follows(phase, root.memory.phase ?? 'introduced');

@@ -607,6 +607,7 @@ export class World {
             fleets: new Map([['http', fleetHook.connect(this.#fleetPort(process))]]),
             reencryption: new Map([['memory', storeHook.connect(this.#storePort(process))]]),
             ...noTarget,
+            classes: new Map([[this.#setting.secretClass.id, this.#setting.secretClass]]),
             http: {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
             },
