@@ -42,6 +42,8 @@ export interface LoginPair {
   readonly other: string;
   /** Owns what either makes, and never logs in. */
   readonly owner: string;
+  /** Every database in which the pair is prepared, the session's own among them: what the users have elsewhere is refused. */
+  readonly databases: readonly string[];
 }
 
 /** Open sessions of a user, counted by what opened them. */

@@ -3,7 +3,7 @@ import { KeyturnError } from '../contract/errors.ts';
 import { generate } from '../contract/format.ts';
 import type { OldValueContext } from '../contract/old-value.ts';
 import type { TargetSession, UsesAsked } from '../contract/target.ts';
-import { parseDsn } from '../dsn/dsn.ts';
+import { type Dsn, parseDsn } from '../dsn/dsn.ts';
 import { asAdministrator } from './administrator.ts';
 import { dsnOf, loginOf, refuseOtherTarget, written } from './login.ts';
 import type { Options } from './options.ts';
@@ -48,9 +48,13 @@ export const alternatingUsers: Strategy = {
     if (pending.user !== otherThan(inUse.user, options)) throw notInTurn(options, pending.user);
     const { user, password } = pending;
     // At every try: it repairs what is there, and an earlier try may have ended before its last part.
-    await asAdministrator(ports, options, inUse, (session) =>
-      session.preparePair({ user, password, other: inUse.user, owner: options.owner ?? '' }),
-    );
+    const pair = { user, password, other: inUse.user, owner: options.owner ?? '' };
+    const databases = databasesOf(options, document);
+    for (const database of databases) {
+      await asAdministrator(ports, options, { ...inUse, database }, (session) =>
+        session.preparePair({ ...pair, databases }),
+      );
+    }
     return 'changed';
   },
 
@@ -96,6 +100,21 @@ function notInTurn({ users }: Options, user: string): KeyturnError {
     code: 'ValueRejected',
     message: `The pending value must be of the user of options.users (${users?.join(', ')}) that is not in use; it is of ${user}.`,
   });
+}
+
+/**
+ * The databases of that server that the secret leads to, its own at the end: where that is prepared, all are. Rights
+ * lie in each of them.
+ */
+function databasesOf(options: Options, document: SecretDocument): string[] {
+  const own = dsnOf(options, document);
+  const placeOf = ({ hosts: [{ host, port }] }: Dsn) => JSON.stringify([host?.toLowerCase(), port]);
+  const copies = options.copies
+    .map((name) => parseDsn(document.value(name)))
+    .filter((copy) => placeOf(copy) === placeOf(own))
+    .flatMap(({ database }) => database ?? []);
+  const last = loginOf(options, document).database;
+  return [...new Set(copies)].filter((database) => database !== last).concat(last);
 }
 
 /** Where none is named, PostgreSQL takes the user's name: the other user would be led to another database. */
