@@ -3,8 +3,7 @@ import { KeyturnError } from '../contract/errors.ts';
 import { keyturnEvent } from '../contract/events.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf, standingOf } from './guards.ts';
-import { readPending } from './pending-version.ts';
-import type { TestedValue } from './tested-values.ts';
+import { type Pending, readPending } from './pending-version.ts';
 
 /**
  * finishSecret: makes the pending version current, if it works now and if what is current is still what it
@@ -24,7 +23,7 @@ export async function finish(context: StepContext): Promise<StepOutcome> {
     return { did: 'nothing: this version is current already; said so again' };
   }
 
-  const began = context.gaps.take(event.secretId, event.token);
+  const began = context.kept.changing.take(event.secretId, event.token);
   const { document, createdAt } = await testedValue(context);
   checkBase(document, standing.currentId, context);
   await moveOnce(context, standing.currentId);
@@ -46,9 +45,9 @@ async function moveOnce({ event, ports }: StepContext, from: string | null): Pro
 }
 
 /** The pending document, tested now: a finish that comes without its test must not promote anything. */
-async function testedValue(context: StepContext): Promise<TestedValue> {
-  const { event, tested } = context;
-  const value = tested.take(event.secretId, event.token) ?? (await readPending(context));
+async function testedValue(context: StepContext): Promise<Pick<Pending, 'document' | 'createdAt'>> {
+  const { event, kept } = context;
+  const value = kept.tested.take(event.secretId, event.token) ?? (await readPending(context));
   await context.class.test(value.document);
   return value;
 }
