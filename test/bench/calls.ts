@@ -29,6 +29,8 @@ export interface Counted {
   readonly calls: number;
   /** Calls from the pool of 50 a second: PutSecretValue, UpdateSecret, UpdateSecretVersionStage. */
   readonly writes: number;
+  /** Connections over which these calls came. */
+  readonly connections: number;
   /** Operations of each step, in their order. */
   readonly steps: Readonly<Record<string, readonly string[]>>;
 }
@@ -243,15 +245,17 @@ export function watchSteps(account: Account) {
           step.replace('Secret', ''),
           account.calls.records
             .slice(from, begun[index + 1]?.from)
-            .filter(({ service, caller }) => service === 'secretsmanager' && caller === functionName)
-            .map(({ operation }) => operation),
+            .filter(({ service, caller }) => service === 'secretsmanager' && caller === functionName),
         ] as const,
     );
-    const all = steps.flatMap(([, operations]) => operations);
+    const all = steps.flatMap(([, records]) => records);
     return {
       calls: all.length,
-      writes: all.filter((operation) => writes.has(operation)).length,
-      steps: Object.fromEntries(steps),
+      writes: all.filter(({ operation }) => writes.has(operation)).length,
+      connections: new Set(all.map(({ connection }) => connection)).size,
+      steps: Object.fromEntries(
+        steps.map(([step, records]) => [step, records.map(({ operation }) => operation)]),
+      ),
     };
   };
 }

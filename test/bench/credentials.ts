@@ -22,8 +22,8 @@ export interface CredentialRow {
   readonly strategy: 'single-user' | 'alternating-users';
   readonly warm: Counted;
   readonly fresh: Counted;
-  /** Connections to the database in the warm rotation, and how many of them the server refused. */
-  readonly connections: number;
+  /** Logins at the database in the warm rotation, and how many of them the server refused. */
+  readonly logins: number;
   readonly refused: number;
 }
 
@@ -58,10 +58,10 @@ export async function countCredentials(note: (line: string) => void): Promise<Cr
       const refusedBefore = refusals(await server.log());
       door.clear();
       const warm = await watch(functionName, false, rotated);
-      const connections = door.count();
+      const logins = door.count();
       const refused = refusals(await server.log()) - refusedBefore;
       const fresh = await watch(functionName, true, rotated);
-      rows.push({ ...subject, warm, fresh, connections, refused });
+      rows.push({ ...subject, warm, fresh, logins, refused });
     }
     return rows;
   } finally {

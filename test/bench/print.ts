@@ -112,20 +112,22 @@ export function printCredentials(rows: readonly CredentialRow[]): string {
   const against = (own: number, other: number | undefined) =>
     other === undefined ? '-' : `${(other / own).toFixed(2)}x`;
   return [
-    'A rotated PostgreSQL credential: connections to the server and Secrets Manager calls of the four steps, counted at',
-    'one server and one local Secrets Manager (targets: at most 8 calls warm and 9 where finish meets a fresh container; no',
-    'more connections than AWS’s template, and none refused; theirs: their order of calls and logins, with `ssl` in the secret)',
+    'A rotated PostgreSQL credential: Secrets Manager calls, their connections, and logins at the server, of the four steps,',
+    'counted at one server and one local Secrets Manager (targets: at most 8 calls warm and 9 where finish meets a fresh',
+    'container, over one connection; no more logins than AWS’s template, and none refused; theirs: their order of calls and',
+    'logins, with `ssl` in the secret)',
     '',
     ...aligned(
-      ['', 'connections', 'refused', 'calls', 'fresh', 'template/this: connections', 'calls'],
-      rows.map(({ name, strategy, warm, fresh, connections, refused }) => [
+      ['', 'calls', 'fresh', 'connections', 'logins', 'refused', 'template/this: calls', 'logins'],
+      rows.map(({ name, strategy, warm, fresh, logins, refused }) => [
         name,
-        String(connections),
-        String(refused),
         String(warm.calls),
         String(fresh.calls),
-        against(connections, theirs(strategy)?.connections),
+        String(warm.connections),
+        String(logins),
+        String(refused),
         against(warm.calls, theirs(strategy)?.warm.calls),
+        against(logins, theirs(strategy)?.logins),
       ]),
     ),
     '',
