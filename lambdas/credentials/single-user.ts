@@ -26,14 +26,21 @@ export const singleUser: Strategy = {
     const { options, document, current, target } = context;
     const pending = loginOf(options, document);
     if (current !== null) refuseOtherTarget(options, document, current, false);
+    // First: while it works, the pending one does not, since a user has one password. Nobody is refused without need.
+    const inUse = current === null ? null : loginOf(options, current);
+    const session = inUse === null ? null : await admitted(target, inUse);
+    if (session !== null) {
+      await session.changePassword(pending.password).finally(() => session.end());
+      return 'changed';
+    }
     const found = await admitted(target, pending);
     // An earlier try got as far as the server.
     if (found !== null) {
       await found.end();
       return 'found';
     }
-    const session = await anyAdmitted(context, [pending]);
-    await session.changePassword(pending.password).finally(() => session.end());
+    const other = await anyAdmitted(context, [...(inUse === null ? [] : [inUse]), pending]);
+    await other.changePassword(pending.password).finally(() => other.end());
     return 'changed';
   },
 };
