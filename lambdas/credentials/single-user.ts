@@ -26,7 +26,8 @@ export const singleUser: Strategy = {
     const { options, document, current } = context;
     const pending = loginOf(options, document);
     if (current !== null) refuseOtherTarget(options, document, current, false);
-    // The current one first: in a rotation without a fault nobody is refused, so that no server counts or locks.
+    // The current one first: while it works, the pending one does not, since a user has one password. So in a rotation
+    // without a fault nobody is refused, and no server counts or locks.
     const first = current === null ? [pending] : [loginOf(options, current), pending];
     const { login, session } = await anyAdmitted(context, first);
     try {

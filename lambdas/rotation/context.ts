@@ -22,8 +22,8 @@ export interface KeptBetweenSteps {
   readonly base: Kept<SecretDocument>;
   /** Before set changed a target that knows one value only: from then on what is current does not work. For finish. */
   readonly changing: Kept<Date>;
-  /** The value that test has tested, so that finish can test it once more. */
-  readonly tested: Kept<Pick<Pending, 'document' | 'createdAt'>>;
+  /** The value that test has tested, and when: where that was a moment ago, finish needs neither read nor login. */
+  readonly tested: Kept<Pick<Pending, 'document' | 'createdAt'> & { readonly testedAt: Date }>;
 }
 
 /** For a new process. */

@@ -19,7 +19,8 @@ export async function test(context: StepContext): Promise<StepOutcome> {
   const { document, createdAt } = pending;
   await context.class.test(document);
   await keepsWhatCurrentMade(document, context);
-  kept.tested.keep(event.secretId, event.token, { document, createdAt });
+  const testedAt = context.ports.clock.now();
+  kept.tested.keep(event.secretId, event.token, { document, createdAt, testedAt });
   return { did: 'tested the pending value' };
 }
 

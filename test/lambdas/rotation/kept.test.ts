@@ -5,6 +5,7 @@ import { Kept } from '../../../lambdas/rotation/kept.ts';
 const value = {
   document: new SecretDocument(new Map([['TOKEN', 'a value']]), null),
   createdAt: new Date(0),
+  testedAt: new Date(1),
 };
 
 test('a kept value is given out once: it does not stay in a warm process', () => {
