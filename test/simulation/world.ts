@@ -667,7 +667,7 @@ export class World {
       stopping: (cluster, service) => call('DescribeTasks', () => of(service).stopping(cluster, service)),
       scale: (cluster, service, desired, fresh) =>
         call('UpdateService', () => of(service).scale(cluster, service, desired, fresh)),
-      park: (arn, desired) => call('TagResource', () => of(arn).park(arn, desired)),
+      park: (arn, note) => call('TagResource', () => of(arn).park(arn, note)),
     };
   }
 
