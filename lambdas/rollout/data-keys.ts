@@ -58,7 +58,7 @@ export function heldIn(document: SecretDocument, secret: SecretSettings): KeysHe
   return ring === undefined ? null : heldBy({ ...ring, inUse: ring.write.id });
 }
 
-async function documentOf(
+export async function documentOf(
   state: RolloutState,
   versionId: string,
   secrets: StageContext['ports']['secrets'],
@@ -68,7 +68,7 @@ async function documentOf(
 }
 
 /** The first ring, with every further key of the second. */
-function joined(ring: KeyRing, given: KeyRing): KeyRing {
+export function joined(ring: KeyRing, given: KeyRing): KeyRing {
   const others = new Map<string, StoredKey>();
   for (const key of [...ring.others, given.write, ...given.others]) others.set(key.id, key);
   others.delete(ring.write.id);

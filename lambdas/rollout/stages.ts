@@ -5,6 +5,7 @@ import type { StageId } from '../contract/stages.ts';
 import { stage as complete } from './complete.ts';
 import { stage as countInstances } from './count-instances.ts';
 import { stage as countLeft } from './count-left.ts';
+import { stage as handOver } from './hand-over.ts';
 import { stage as hold } from './hold.ts';
 import { stage as listInstances } from './list-instances.ts';
 import { stage as promote } from './promote.ts';
@@ -38,6 +39,7 @@ export const stageDefinitions: Readonly<Record<StageId, StageDefinition>> = {
   complete,
   'roll-back': rollBack,
   withdraw,
+  'hand-over': handOver,
   'rolled-back': rolledBack,
   stall,
 };

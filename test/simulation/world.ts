@@ -11,6 +11,8 @@ import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
 import { consentTag, suppliedLabel } from '../../lambdas/contract/marks.ts';
 import type { Measurement } from '../../lambdas/contract/metrics.ts';
 import {
+  handOver,
+  isStoppedAt,
   type PlanId,
   plans,
   rollBackAskedError,
@@ -497,7 +499,8 @@ export class World {
   async #run(planId: PlanId, first: RolloutState, rollout: Rollout): Promise<void> {
     const end = await this.#walk(plans[planId].stages, first, rollout);
     if (end.is === 'through') rollout.end = 'completed';
-    else if (end.is !== 'failed') rollout.end = end.is;
+    else if (end.is === 'superseded') await this.#supersede(end, rollout);
+    else if (end.is === 'aborted') rollout.end = end.is;
     else if ((end.state as RolloutState).failure?.Error === rollBackAskedError) {
       await this.#leave(wayBackOf(plans[planId]), end.state, rollout);
     } else await this.#leave(wayOutOf(plans[planId], end.stage), end.state, rollout);
@@ -505,9 +508,17 @@ export class World {
 
   async #leave(way: WayOutId, state: unknown, rollout: Rollout): Promise<void> {
     const end = await this.#walk(waysOut[way].stages, state, rollout);
-    if (end.is === 'superseded' || end.is === 'aborted') rollout.end = end.is;
+    if (end.is === 'superseded') await this.#supersede(end, rollout);
+    else if (end.is === 'aborted') rollout.end = end.is;
     else if (end.is === 'failed' && way !== 'stall') await this.#leave('stall', end.state, rollout);
     else rollout.end = way === 'stall' ? 'stalled' : 'rolled-back';
+  }
+
+  /** Somebody has to start what the rollout has stopped. */
+  async #supersede({ stopped, state }: Superseded, rollout: Rollout): Promise<void> {
+    const end = stopped ? await this.#walk(handOver, state, rollout) : { is: 'through' as const };
+    if (end.is === 'failed') await this.#leave('stall', end.state, rollout);
+    else rollout.end = end.is === 'aborted' ? end.is : 'superseded';
   }
 
   async #walk(
@@ -515,13 +526,10 @@ export class World {
     first: unknown,
     rollout: Rollout,
   ): Promise<
-    | { is: 'through' }
-    | { is: 'superseded' }
-    | { is: 'aborted' }
-    | { is: 'failed'; stage: StageId; state: unknown }
+    { is: 'through' } | Superseded | { is: 'aborted' } | { is: 'failed'; stage: StageId; state: unknown }
   > {
     let state = first;
-    for (const id of way) {
+    for (const [index, id] of way.entries()) {
       rollout.entered.push(id);
       rollout.last = state as RolloutState;
       if (rollout.entered.length === this.abortAt) {
@@ -544,7 +552,7 @@ export class World {
         const held = ((result.state as RolloutState)[waitAfter] ?? 0) * 1000;
         await new Promise<void>((resolve) => this.clock.after(held, resolve));
       }
-      if (!result.ok) return ended(id, state, result.error);
+      if (!result.ok) return ended(way, index, state, result.error);
       state = result.state;
       const { repeats } = stages[id] as StageDescription;
       // The state machine comes back to a stage that has more to do.
@@ -552,7 +560,7 @@ export class World {
         rollout.transitions += 2;
         rollout.last = state as RolloutState;
         const again = await this.#stage(id, state, rollout);
-        if (!again.ok) return ended(id, state, again.error);
+        if (!again.ok) return ended(way, index, state, again.error);
         state = again.state;
       }
     }
@@ -711,15 +719,26 @@ export class World {
   }
 }
 
+/** A later version became current. */
+interface Superseded {
+  readonly is: 'superseded';
+  /** Whether the consumers were stopped then. */
+  readonly stopped: boolean;
+  readonly state: unknown;
+}
+
 /** How a walk ends at a stage that failed for good. */
 function ended(
-  stage: StageId,
-  state: unknown,
+  way: readonly StageId[],
+  index: number,
+  before: unknown,
   error: Error,
-): { is: 'superseded' } | { is: 'failed'; stage: StageId; state: unknown } {
-  if (error.name === supersededError) return { is: 'superseded' };
+): Superseded | { is: 'failed'; stage: StageId; state: unknown } {
   const failure = { Error: error.name, Cause: JSON.stringify({ errorMessage: error.message }) };
-  return { is: 'failed', stage, state: { ...(state as RolloutState), failure } };
+  const state = { ...(before as RolloutState), failure };
+  return error.name === supersededError
+    ? { is: 'superseded', stopped: isStoppedAt(way, index), state }
+    : { is: 'failed', stage: way[index] ?? 'settle', state };
 }
 
 const crashed: InvocationResult = {
