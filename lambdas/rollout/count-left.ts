@@ -29,7 +29,8 @@ export const stage: StageDefinition = {
     const { tags } = await context.ports.secrets.describe(state.secretId);
     const acknowledged = acknowledgedRows(tags);
     const ring = await ringOf(state, secret, context);
-    const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId };
+    const { versionIds } = ring;
+    const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId, versionIds };
     const counted: TargetCount[] = [];
     for (const hook of reencryptionsOf(secret, context)) {
       const report = await hook.count(slice, reencryptPorts(context));

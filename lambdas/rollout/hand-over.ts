@@ -37,7 +37,8 @@ export const stage: StageDefinition = {
       );
     }
     const ring = await ringAcross(state, current, secret, context);
-    const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId };
+    const { versionIds } = ring;
+    const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId, versionIds };
     const acknowledged = acknowledgedRows(description.tags);
     for (const hook of reencryptionsOf(secret, context)) {
       const report = await hook.count(slice, reencryptPorts(context));
@@ -71,7 +72,7 @@ async function ringAcross(
   const version = await ports.secrets.read(state.secretId, current);
   const { write } = data.ring(parseDocument(version.value, `The current value of ${secret.key}`), true);
   const known = data.ring(await documentOf(state, state.versionId, ports.secrets), true);
-  return { ...joined({ write, others: [] }, known), inUse: write.id };
+  return { ...joined({ write, others: [] }, known), inUse: write.id, versionIds: [current, state.versionId] };
 }
 
 function stopped({ key }: SecretSettings, { versionId }: RolloutState, what: string): KeyturnError {

@@ -191,6 +191,39 @@ describe('an operator who asks to go back', () => {
   );
 });
 
+describe('the versions that a hook is told', () => {
+  test('hold every key on the way back too, when AWSPREVIOUS is on another version by then', async () => {
+    const { world, checker, key } = await started({
+      ...withData(keyring, { consumers: 1 }),
+      options: { ...keyring.options, introduce: false },
+    });
+    world.abortAt = plans['overlap-and-reencrypt'].stages.indexOf('verify') + 1;
+    await world.rotate();
+    await world.clock.advance(hour);
+    const given = world.currentId();
+    // Back to the first version; the data is not moved yet.
+    world.abortAt = 3;
+    world.goBack();
+    await world.clock.advance(hour);
+    const target = world.currentId() ?? '';
+    // Somebody types a value, and takes it back.
+    await world.edit();
+    const typed = world.currentId() ?? '';
+    await world.asOperator('UpdateSecretVersionStage', {
+      SecretId: secretName,
+      VersionStage: 'AWSCURRENT',
+      MoveToVersionId: target,
+      RemoveFromVersionId: typed,
+    });
+    expect(world.versions().find(({ labels }) => labels.includes('AWSPREVIOUS'))?.id).not.toBe(given);
+    world.resume();
+    await world.clock.advance(6 * hour);
+    expect(endsOf(world).at(-1)).toBe('rolled-back');
+    expectSettled(world, key);
+    expect(checker.broken.filter((sentence) => sentence.includes('was not told'))).toEqual([]);
+  });
+});
+
 describe('what its rollout gave up', () => {
   const cutover: Setting = {
     ...withData(keyring, { consumers: 1 }),

@@ -113,6 +113,8 @@ export class World {
   /** Everything that left the code under test and is not a call that carries a value. */
   readonly printed: string[] = [];
   readonly edits: string[] = [];
+  /** Ids of keys that a hook was to work with and that are in none of the versions it was told. */
+  readonly unnamedKeys: string[] = [];
   supplies = 0;
   /** Runs before each invocation of the rotation function. */
   beforeStep: () => void = () => {};
@@ -640,7 +642,9 @@ export class World {
 
   #storePort(process: Process): StorePort {
     const { store } = this;
-    if (store === null) return { page: async () => [], swap: async () => false, options: noStoreFaults };
+    if (store === null) {
+      return { page: async () => [], swap: async () => false, options: noStoreFaults, given: () => {} };
+    }
     return {
       page: (afterRow, count) => this.gate.call('SELECT', process, async () => store.page(afterRow, count)),
       swap: (id, seen, row) =>
@@ -656,6 +660,17 @@ export class World {
           return store.swap(id, seen, row);
         }),
       options: store.faults,
+      given: ({ ring, versionIds }) => {
+        const named = this.versions().filter(({ id }) => versionIds.includes(id));
+        const texts = new Set(named.flatMap(textsOf));
+        for (const { id, text } of [ring.write, ...ring.others]) {
+          if (!texts.has(text.reveal())) this.unnamedKeys.push(id);
+        }
+        const first = named.find(({ id }) => id === versionIds[0]);
+        if (first === undefined || !textsOf(first).includes(ring.write.text.reveal())) {
+          this.unnamedKeys.push(ring.write.id);
+        }
+      },
     };
   }
 
@@ -746,6 +761,12 @@ const crashed: InvocationResult = {
   errorType: 'Runtime.ExitError',
   errorMessage: 'RequestId: 0 Error: Runtime exited with error: signal: killed',
 };
+
+/** Every text of a version that may be a key: the members, and the parts of a list. */
+export function textsOf(version: VersionSnapshot): string[] {
+  const document = documentOf(version);
+  return document.names().flatMap((name) => document.value(name).reveal().split(','));
+}
 
 export function documentOf(version: VersionSnapshot): SecretDocument {
   const { value } = version;
