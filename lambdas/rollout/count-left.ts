@@ -30,7 +30,8 @@ export const stage: StageDefinition = {
     const { tags } = await context.ports.secrets.describe(state.secretId);
     const acknowledged = acknowledgedRows(tags);
     const ring = await ringOf(state, secret, context);
-    const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId };
+    const { versionIds } = ring;
+    const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId, versionIds };
     const counted: TargetCount[] = [];
     for (const hook of reencryptionsOf(secret, context)) {
       const report = await hook.count(slice, reencryptPorts(context));
@@ -40,6 +41,16 @@ export const stage: StageDefinition = {
     return { ...state, keys: heldBy(ring, counted) };
   },
 };
+
+/** Data that still needs another key, without the rows that a person has acknowledged. */
+export function leftIn({ targets, setAside }: SliceReport, acknowledged: ReadonlySet<string>): number {
+  return targets.reduce((sum, { target, left, poisoned }) => {
+    // An acknowledged row takes the place of one that was counted, and of no other: it is named once, and only poisoned.
+    const mine = setAside.filter((one) => one.target === target && acknowledged.has(rowId(target, one.row)));
+    const known = new Set(mine.map(({ row }) => row));
+    return sum + left - Math.min(known.size, poisoned, left);
+  }, 0);
+}
 
 function demandNothingLeft(
   report: SliceReport,
@@ -55,16 +66,9 @@ function demandNothingLeft(
       retryable: true,
     });
   }
-  const isKnown = ({ target, row }: SetAside) => acknowledged.has(rowId(target, row));
-  const left = report.targets.reduce((sum, { target, left, poisoned }) => {
-    // An acknowledged row takes the place of one that was counted, and of no other: it is named once, and only poisoned.
-    const known = new Set(
-      report.setAside.filter((one) => one.target === target && isKnown(one)).map(({ row }) => row),
-    );
-    return sum + left - Math.min(known.size, poisoned, left);
-  }, 0);
+  const left = leftIn(report, acknowledged);
   if (left <= 0) return;
-  const unknown = report.setAside.filter((one) => !isKnown(one));
+  const unknown = report.setAside.filter(({ target, row }) => !acknowledged.has(rowId(target, row)));
   throw new KeyturnError({
     code: 'DataLeft',
     message: `${left} data of ${key} still need another key than the one that they are to be under${byKey(report, ring)}${named(unknown)}.`,

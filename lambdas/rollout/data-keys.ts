@@ -17,6 +17,8 @@ import { demandCurrent } from './still-current.ts';
 /** A ring, and the id of the key that the consumers use: before promote the data may be moved to another one. */
 export interface RingInUse extends KeyRing {
   readonly inUse: string;
+  /** The versions that its keys were read from, the one with `write` first. */
+  readonly versionIds: readonly string[];
 }
 
 /**
@@ -35,13 +37,14 @@ export async function ringOf(
   const document = parseDocument(version.value, `The current value of ${secret.key}`);
   const ring = data.ring(document, back);
   const { id: inUse } = data.ring(document, true).write;
-  if (state.rolledBackFrom === undefined) return { ...ring, inUse };
+  if (state.rolledBackFrom === undefined) return { ...ring, inUse, versionIds: [state.versionId] };
   const given = await documentOf(state, state.rolledBackFrom, ports.secrets);
-  return { ...joined(ring, data.ring(given, back)), inUse };
+  const versionIds = [state.versionId, state.rolledBackFrom];
+  return { ...joined(ring, data.ring(given, back)), inUse, versionIds };
 }
 
 /** @param counted what a hook told last; where none tells by key, no rows are named */
-export function heldBy(ring: RingInUse, counted: readonly TargetCount[] = []): KeysHeld {
+export function heldBy(ring: Omit<RingInUse, 'versionIds'>, counted: readonly TargetCount[] = []): KeysHeld {
   const rows: Record<string, number> = {};
   for (const [id, count] of counted.flatMap(({ under }) => Object.entries(under ?? {}))) {
     rows[id] = (rows[id] ?? 0) + count;
@@ -62,7 +65,7 @@ export function heldIn(
   return ring === undefined ? null : heldBy({ ...ring, inUse: ring.write.id });
 }
 
-async function documentOf(
+export async function documentOf(
   state: RolloutState,
   versionId: string,
   secrets: StageContext['ports']['secrets'],
@@ -72,7 +75,7 @@ async function documentOf(
 }
 
 /** The first ring, with every further key of the second. */
-function joined(ring: KeyRing, given: KeyRing): KeyRing {
+export function joined(ring: KeyRing, given: KeyRing): KeyRing {
   const others = new Map<string, StoredKey>();
   for (const key of [...ring.others, given.write, ...given.others]) others.set(key.id, key);
   others.delete(ring.write.id);

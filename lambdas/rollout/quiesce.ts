@@ -5,6 +5,7 @@ import { notBegun, parseRolloutState, type RolloutState } from '../contract/roll
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { consumersOf, type NamedConsumer, notHealthy } from './consumers.ts';
 import { secretOf } from './secret-of.ts';
+import { standStill } from './stopped-mark.ts';
 
 /** Milliseconds between two looks at what still runs. */
 const pause = 2_000;
@@ -18,7 +19,7 @@ const margin = 20_000;
  */
 export const stage: StageDefinition = {
   id: 'quiesce',
-  secretActions: [],
+  secretActions: ['secretsmanager:TagResource'],
   readsValues: false,
   putsEvents: false,
   redeploys: true,
@@ -27,12 +28,15 @@ export const stage: StageDefinition = {
     const state = parseRolloutState(input);
     if (state.previousVersionId === null || nothingMoved(state)) return state;
     const consumers = consumersOf(secretOf(context, state), context);
+    const { secrets, clock } = context.ports;
+    // Before the first of them stops: a mark too many is looked at and goes, one too few leaves them stopped unseen.
+    await secrets.tag(state.secretId, new Map([standStill(state, clock.now())]));
     const stopping = { secretId: state.secretId, stop: stopOf(state) };
     for (;;) {
       const reasons = await running(consumers, stopping, context);
       if (reasons.length === 0) return { ...state, reencryption: state.reencryption ?? notBegun };
       if (context.remaining() < pause + margin) throw notHealthy(reasons);
-      await context.ports.clock.sleep(pause);
+      await clock.sleep(pause);
     }
   },
 };

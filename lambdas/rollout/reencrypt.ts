@@ -32,7 +32,8 @@ export const stage: StageDefinition = {
       return { ...state, reencryption: { ...before, finished: true } };
     }
     const ring = await ringOf(state, secret, context);
-    const slice = { ring, cursor: before.cursor, dryRun: false, secretId: state.secretId };
+    const { versionIds } = ring;
+    const slice = { ring, cursor: before.cursor, dryRun: false, secretId: state.secretId, versionIds };
     const report = await hook.run(slice, reencryptPorts(context));
     const reencryption = added(before, report, hooks.length);
     context.ports.log({

@@ -48,7 +48,7 @@ export async function sweep({ dsn, ca, ring }: Sweeping): Promise<Seconds> {
   });
   if (!bound.ok) throw new Error(bound.broken.join(' '));
   const report = await bound.hook.run(
-    { ring, cursor: null, dryRun: false, secretId: secret },
+    { ring, cursor: null, dryRun: false, secretId: secret, versionIds: [] },
     {
       clock,
       log: () => {},

@@ -159,6 +159,7 @@ describe('tables and files', () => {
         'pin',
         'consumers',
         'publish-phase',
+        'stopped-mark',
       ]),
     );
     expect(files).toEqual(new Set(Object.keys(stageDefinitions)));

@@ -125,6 +125,7 @@ test('the order of the checks', () => {
     'rollout-missing',
     'rotation-stuck',
     'hold-stopped',
+    'consumers-stopped',
     'rollout-stalled',
     'rollout-late',
     'rollout-under-way',
@@ -310,6 +311,18 @@ describe('a person is told', () => {
       { tags: { 'keyturn:completed': v1 }, rollouts: { [v2]: since('2026-03-09T02:01:00Z') } },
       'rollout-stalled',
       'Version version-2 of shop/token is current, and the rollout that began 33 hours ago has stopped: consumers may run with the old value.',
+      'npx keyturn resume TOKEN',
+    ],
+    [
+      'of consumers that a rollout has stopped, and that a typed value keeps stopped',
+      {
+        labels: { [v2]: ['AWSPREVIOUS'], [v3]: ['AWSCURRENT'] },
+        made: pendingMade('2026-03-09T03:00:00Z'),
+        tags: { 'keyturn:completed': v1, 'keyturn:stopped': `${v2} 2026-03-09T02:02:00.000Z` },
+        rollouts: { [v2]: since('2026-03-09T02:01:00Z') },
+      },
+      'consumers-stopped',
+      'The consumers of shop/token were stopped at 2026-03-09T02:02:00.000Z to move its data, and no rollout that would start them is under way.',
       'npx keyturn resume TOKEN',
     ],
     [

@@ -13,7 +13,7 @@ const app = `
 
 const clock = { now: () => new Date(), sleep: async () => {} };
 const consumer = { kind: 'ecs', cluster: 'main', service: 'web' };
-const renewing = () => ({ secretId: 'x', versionId: 'v', since: new Date() });
+const renewing = () => ({ secretId: stopping.secretId, versionId: 'v', since: new Date() });
 const stopping = {
   secretId: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/key-AbCdEf',
   stop: 'one',
@@ -58,7 +58,7 @@ describe('an ECS service', () => {
     expect(first).toEqual({ idle: false, reason: '3 tasks of web still run' });
     await idle();
     expect(web.tasks.map(({ status }) => status)).toEqual(['STOPPED', 'STOPPED', 'STOPPED']);
-    expect(web.tags).toEqual(new Map([['keyturn:parked', '3']]));
+    expect(web.tags).toEqual(new Map([['keyturn:parked', expect.stringMatching(/^3 [0-9a-f]{16}$/)]]));
 
     const since = renewing();
     expect(await look(since, clock)).toMatchObject({ renewed: false });
@@ -69,16 +69,36 @@ describe('an ECS service', () => {
   });
 
   test('keeps its count when quiesce runs again, and when it died between note and stop', async () => {
-    const { web, api, idle, begin, look } = await service();
-    const { arn } = await api.state('main', 'web');
-    await api.park(arn, 3);
+    const { web, api, idle, quiesce, begin, look } = await service();
+    // As if the process had died before it scaled.
+    await quiesce(stopping, { ...clock });
+    await api.scale('main', 'web', 3, false);
     await idle();
     await idle();
-    expect(web.tags.get('keyturn:parked')).toBe('3');
+    expect(web.tags.get('keyturn:parked')).toMatch(/^3 /);
     const since = renewing();
     await begin(since, clock);
     await begin(since, clock);
     await until(async () => ((await look(since, clock)).renewed ? true : undefined), 20_000);
     expect(web.spec.desiredCount).toBe(3);
+  });
+
+  test('is neither started nor stopped for another secret', async () => {
+    const { web, idle, running, quiesce, begin, look } = await service();
+    await idle();
+    const other = { ...renewing(), secretId: `${stopping.secretId}-other` };
+    await begin(other, clock);
+    expect(await look(other, clock)).toEqual({
+      renewed: false,
+      reason: 'web is stopped for another secret, whose rollout starts it',
+    });
+    expect(await quiesce({ ...stopping, secretId: other.secretId }, clock)).toEqual({
+      idle: false,
+      reason: 'web is stopped for another secret, whose rollout must end first',
+    });
+    expect(web.spec.desiredCount).toBe(0);
+    await begin(renewing(), clock);
+    await until(async () => ((await look(other, clock)).renewed ? true : undefined), 20_000);
+    expect(running()).toBe(3);
   });
 });

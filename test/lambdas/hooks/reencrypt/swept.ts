@@ -74,6 +74,7 @@ export const slice = (extra: object = {}) => ({
   cursor: null,
   dryRun: false,
   secretId: secret,
+  versionIds: ['version-of-new', 'version-of-old'],
   ...extra,
 });
 
