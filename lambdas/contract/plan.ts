@@ -169,6 +169,17 @@ export function wayOutOf(plan: Plan, stage: StageId): WayOutId {
   return failing === 'stall' ? 'stall' : wayBackOf(plan);
 }
 
+/**
+ * Whether the old value works at its target until a stage takes it away there. Until then no other rotation may begin:
+ * the target holds two values, and the one that it would replace is what consumers may still run with.
+ */
+export function keepsOldValue(plan: string): boolean {
+  const { stages: all }: Plan = Object.hasOwn(plans, plan)
+    ? plans[plan as PlanId]
+    : plans['redeploy-and-prove'];
+  return all.includes('disable');
+}
+
 /** How a plan goes back. */
 export function wayBackOf({ wayBack = 'roll-back' }: Plan): WayOutId {
   return wayBack;

@@ -1,13 +1,14 @@
+import { disabledTag } from '../contract/marks.ts';
 import { parseRolloutState } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
 import { oldValueOf } from './class-of.ts';
-import { currentDocument, oldDocuments } from './old-documents.ts';
+import { askedWhileCurrent, currentDocument, oldDocuments } from './old-documents.ts';
 import { secretOf } from './secret-of.ts';
 
-/** Takes the old value away at its target. May run twice. */
+/** Takes the old value away at its target, and says so on the secret before it does. May run twice. */
 export const stage: StageDefinition = {
   id: 'disable',
-  secretActions: ['secretsmanager:GetSecretValue'],
+  secretActions: ['secretsmanager:GetSecretValue', 'secretsmanager:TagResource'],
   readsValues: true,
   putsEvents: false,
   redeploys: false,
@@ -19,8 +20,10 @@ export const stage: StageDefinition = {
     const oldValue = oldValueOf(secret, context.ports);
     const document = await currentDocument(state, secret, context);
     const since = new Date(state.publishedAt);
-    for (const old of await oldDocuments(state, document, context)) {
-      await oldValue.disable({ document, old, since });
+    const former = await oldDocuments(state, document, context);
+    await context.ports.secrets.tag(state.secretId, new Map([[disabledTag, state.versionId]]));
+    for (const old of former) {
+      await askedWhileCurrent(state, context, () => oldValue.disable({ document, old, since }));
     }
     return state;
   },

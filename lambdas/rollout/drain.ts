@@ -3,7 +3,7 @@ import { parseRolloutState, type RolloutState } from '../contract/rollout-state.
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import type { Use } from '../contract/target.ts';
 import { oldValueOf } from './class-of.ts';
-import { currentDocument, oldDocuments } from './old-documents.ts';
+import { askedWhileCurrent, currentDocument, oldDocuments } from './old-documents.ts';
 import { secretOf } from './secret-of.ts';
 
 /** Most names of a message: a pool may name each of its connections. */
@@ -29,8 +29,10 @@ export const stage: StageDefinition = {
     const since = new Date(state.publishedAt);
     const isOverdue = overdue(state, oldValue.patienceMinutes(), context);
     for (const old of await oldDocuments(state, document, context)) {
-      if (isOverdue) await oldValue.endUses({ document, old, since });
-      const uses = await oldValue.uses({ document, old, since });
+      const uses = await askedWhileCurrent(state, context, async () => {
+        if (isOverdue) await oldValue.endUses({ document, old, since });
+        return oldValue.uses({ document, old, since });
+      });
       if (uses.length > 0) throw stillInUse(uses, secret.key);
     }
     return state;

@@ -1,4 +1,5 @@
 import { parseDocument, type SecretDocument } from '../contract/document.ts';
+import { KeyturnError } from '../contract/errors.ts';
 import type { RolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext } from '../contract/stage.ts';
@@ -13,6 +14,25 @@ export async function currentDocument(
   const version = await ports.secrets.read(state.secretId, state.versionId);
   demandCurrent(version.labels, state);
   return parseDocument(version.value, `The new value of ${secret.key}`);
+}
+
+/**
+ * Asks the target. Where it does not let the current value in, a person may have given it another one meanwhile.
+ *
+ * @throws KeyturnError Superseded when the version is not current any more.
+ */
+export async function askedWhileCurrent<T>(
+  state: RolloutState,
+  { ports }: StageContext,
+  ask: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await ask();
+  } catch (caught) {
+    if (!(caught instanceof KeyturnError && caught.code === 'CredentialRejected')) throw caught;
+    demandCurrent((await ports.secrets.read(state.secretId, state.versionId)).labels, state);
+    throw caught;
+  }
 }
 
 /**

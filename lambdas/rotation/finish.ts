@@ -1,6 +1,7 @@
 import type { SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { keyturnEvent } from '../contract/events.ts';
+import { keepsOldValue } from '../contract/plan.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf, standingOf } from './guards.ts';
 import { readPending } from './pending-version.ts';
@@ -95,8 +96,10 @@ async function announce(
   previousId: string | null,
   gap: number | null,
 ): Promise<void> {
-  // An older version knows fewer keys: what a key wrote that came since could not be read with it.
-  const lastProven = secretClass.phases?.data ? undefined : memory?.unproven?.at(-1);
+  // An older version knows fewer keys: what a key wrote that came since could not be read with it. And at a target that
+  // holds two values, an older one has been replaced.
+  const onlyPrevious = secretClass.phases?.data || keepsOldValue(secret.plan);
+  const lastProven = onlyPrevious ? undefined : memory?.unproven?.at(-1);
   await ports.events.put(
     keyturnEvent('Rotation Finished', {
       schema: 1,
