@@ -1,7 +1,7 @@
 /** One pass over a column: pages are read ahead, rewritten, and written behind. */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import type { Cipher, KeyRing } from '../../contract/ciphers.ts';
+import type { Cipher, KeyRing, Opened, Rewrite } from '../../contract/ciphers.ts';
 import { KeyturnError } from '../../contract/errors.ts';
 import type { ReencryptPorts, SetAside } from '../../contract/reencryption.ts';
 import { type Column, targetOf } from './columns.ts';
@@ -104,9 +104,20 @@ async function sort(rows: readonly Row[], { cipher, column, ring, writes }: Pass
   const setAside: SetAside[] = [];
   const under = new Map<string, number>();
   let found = 0;
-  for (const [index, row] of rows.entries()) {
-    if (index % rowsAtOnce === rowsAtOnce - 1) await setImmediate();
-    const result = writes ? cipher.rewrite(row.stored, row.context) : cipher.open(row.stored, row.context);
+  for (let from = 0; from < rows.length; from += rowsAtOnce) {
+    if (from > 0) await setImmediate();
+    const some = rows.slice(from, from + rowsAtOnce);
+    const results = writes
+      ? cipher.rewriteAll(some)
+      : some.map(({ stored, context }) => cipher.open(stored, context));
+    for (const [index, result] of results.entries()) {
+      const row = some[index];
+      if (row !== undefined) take(row, result);
+    }
+  }
+  return { rewritten, setAside, found, under };
+
+  function take(row: Row, result: Rewrite | Opened): void {
     switch (result.is) {
       case 'rewritten':
         found += 1;
@@ -123,7 +134,6 @@ async function sort(rows: readonly Row[], { cipher, column, ring, writes }: Pass
         break;
     }
   }
-  return { rewritten, setAside, found, under };
 }
 
 function added(counts: Readonly<Record<string, number>>, more: ReadonlyMap<string, number>) {
