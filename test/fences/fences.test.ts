@@ -138,6 +138,7 @@ describe('tables and files', () => {
       'random-block',
       'ring-cipher',
       'cbc-messages',
+      'hmac-messages',
       'text-encoding',
     ];
     expect(idsOf('lambdas/ciphers', parts)).toEqual([...codecIds].sort());

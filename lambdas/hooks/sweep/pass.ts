@@ -54,6 +54,7 @@ export async function runPass(
   const { pages, batch, pace, ports } = pass;
   let cursor = start;
   let writing: Promise<void> = Promise.resolve();
+  let before = writing;
   let reading = pages.read(cursor.after, batch);
   try {
     for (;;) {
@@ -64,8 +65,10 @@ export async function runPass(
       // Awaited one round later: a failure in between must not count as one that nobody handles.
       reading.catch(() => {});
       const sorted = await sort(page.rows, pass);
-      await writing;
-      writing = write(sorted, end, page.seen);
+      // One write is under way while the next one is sent.
+      await before;
+      before = writing;
+      writing = write(sorted, end, page.seen, before);
       writing.catch(() => {});
       await pace.after(page.seen);
       if (page.last) break;
@@ -83,9 +86,18 @@ export async function runPass(
     throw caught;
   }
 
-  async function write(sorted: Sorted, end: readonly string[], seen: number): Promise<void> {
+  async function write(
+    sorted: Sorted,
+    end: readonly string[],
+    seen: number,
+    former: Promise<void>,
+  ): Promise<void> {
     const { rewritten, setAside, under } = sorted;
-    const moved = pass.writes ? await pages.write(rewritten, pass.ring.write.version) : 0;
+    const written = pass.writes ? pages.write(rewritten, pass.ring.write.version) : Promise.resolve(0);
+    // Both have ended, whatever becomes of them, and the cursor moves on in the order of the pages.
+    await Promise.allSettled([former, written]);
+    await former;
+    const moved = await written;
     cursor = {
       ...cursor,
       after: [...end],
