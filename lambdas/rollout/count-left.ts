@@ -1,10 +1,10 @@
 import { command } from '../contract/commands.ts';
 import { KeyturnError } from '../contract/errors.ts';
-import type { SetAside, SliceReport } from '../contract/reencryption.ts';
+import type { SetAside, SliceReport, TargetCount } from '../contract/reencryption.ts';
 import { acknowledgedRows, rowId } from '../contract/reencryption.ts';
 import { parseRolloutState } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
-import { reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
+import { heldBy, type RingInUse, reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
 import { secretOf } from './secret-of.ts';
 
 /** Rows that a message names. */
@@ -20,6 +20,7 @@ export const stage: StageDefinition = {
   readsValues: true,
   putsEvents: false,
   redeploys: false,
+  asksClass: true,
   reencrypts: true,
 
   async run(input, context) {
@@ -30,14 +31,22 @@ export const stage: StageDefinition = {
     const acknowledged = acknowledgedRows(tags);
     const ring = await ringOf(state, secret, context);
     const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId };
+    const counted: TargetCount[] = [];
     for (const hook of reencryptionsOf(secret, context)) {
-      demandNothingLeft(await hook.count(slice, reencryptPorts(context)), acknowledged, secret.key);
+      const report = await hook.count(slice, reencryptPorts(context));
+      demandNothingLeft(report, acknowledged, secret.key, ring);
+      counted.push(...report.targets);
     }
-    return state;
+    return { ...state, keys: heldBy(ring, counted) };
   },
 };
 
-function demandNothingLeft(report: SliceReport, acknowledged: ReadonlySet<string>, key: string): void {
+function demandNothingLeft(
+  report: SliceReport,
+  acknowledged: ReadonlySet<string>,
+  key: string,
+  ring: RingInUse,
+): void {
   if (!report.finished) {
     throw new KeyturnError({
       code: 'ReencryptionFailed',
@@ -58,13 +67,22 @@ function demandNothingLeft(report: SliceReport, acknowledged: ReadonlySet<string
   const unknown = report.setAside.filter((one) => !isKnown(one));
   throw new KeyturnError({
     code: 'DataLeft',
-    message: `${left} data of ${key} still need another key than the one that they are to be under${named(unknown)}.`,
+    message: `${left} data of ${key} still need another key than the one that they are to be under${byKey(report, ring)}${named(unknown)}.`,
     hint:
       unknown.length === 0
         ? `See what still writes under the other key, then go on: ${command('resume', key)}.`
         : `Repair or remove each of them, or acknowledge it (${command('acknowledge', key)}), then go on: ${command('resume', key)}.`,
     retryable: true,
   });
+}
+
+/** How much lies under each of the other keys, by their ids; empty where the hook does not tell. */
+function byKey({ targets }: SliceReport, ring: RingInUse): string {
+  const { rows = {} } = heldBy(ring, targets);
+  const found = ring.others.flatMap(({ id }) =>
+    (rows[id] ?? 0) === 0 ? [] : [`${rows[id]} under the key ${id}`],
+  );
+  return found.length === 0 ? '' : ` (${found.join(', ')})`;
 }
 
 function named(rows: readonly SetAside[]): string {

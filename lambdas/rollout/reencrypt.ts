@@ -6,7 +6,7 @@ import {
   type RolloutState,
 } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
-import { reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
+import { heldBy, reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
 import { secretOf } from './secret-of.ts';
 
 /**
@@ -19,6 +19,7 @@ export const stage: StageDefinition = {
   readsValues: true,
   putsEvents: false,
   redeploys: false,
+  asksClass: true,
   reencrypts: true,
 
   async run(input, context) {
@@ -40,7 +41,7 @@ export const stage: StageDefinition = {
       stage: 'reencrypt',
       count: report.targets.reduce((sum, { moved }) => sum + moved, 0),
     });
-    return { ...state, reencryption };
+    return { ...state, keys: heldBy(ring), reencryption };
   },
 };
 
