@@ -178,5 +178,11 @@ export function goesBackByItself({ wayBack }: Plan): boolean {
 /** Every stage that an execution of a plan may run: its own, and those of the ways out. */
 export function stagesOfPlan(plan: Plan): readonly StageId[] {
   const ways = new Set<WayOutId>(['stall', ...plan.stages.map((stage) => wayOutOf(plan, stage))]);
-  return [...new Set([...plan.stages, ...[...ways].flatMap((way) => waysOut[way].stages)])];
+  const named: readonly StageId[] = [...plan.stages, ...[...ways].flatMap((way) => waysOut[way].stages)];
+  return [...new Set(named.flatMap((stage) => [stage, ...overOf(stage)]))];
+}
+
+function overOf(stage: StageId): readonly StageId[] {
+  const { over }: StageDescription = stages[stage];
+  return over === undefined ? [] : [over];
 }

@@ -160,6 +160,7 @@ describe('tables and files', () => {
         'pin',
         'consumers',
         'publish-phase',
+        'range-results',
       ]),
     );
     expect(files).toEqual(new Set(Object.keys(stageDefinitions)));

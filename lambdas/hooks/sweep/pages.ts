@@ -1,6 +1,7 @@
 /** Reads a column page by page along its key, and writes rows back only where nobody else has written since. */
 import { createHash } from 'node:crypto';
 import type { RowContext, Stored } from '../../contract/ciphers.ts';
+import type { KeyRange } from '../../contract/ranges.ts';
 import { type Column, quoted, tableOf } from './columns.ts';
 import type { Cells, Connection } from './connection.ts';
 import type { ColumnFacts } from './facts.ts';
@@ -28,7 +29,7 @@ export interface Rewritten {
 
 export interface Pages {
   /**
-   * @param after the key of the last row that is done with; null: from the first one.
+   * @param after the key of the last row that is done with; null: from the first one of the range.
    * @param limit rows at most; there are fewer where they are large (`mostPageBytes`).
    */
   read(after: readonly string[] | null, limit: number): Promise<Page>;
@@ -43,12 +44,16 @@ export interface Pages {
 /** Bytes of ciphertext after which a page ends: three pages are in memory at a time, and rows may have megabytes. */
 const mostPageBytes = 8 * 1024 * 1024;
 
-/** @param facts of the columns, by name. */
+/**
+ * @param facts of the columns, by name.
+ * @param range whose rows are read. Default: all.
+ */
 export function pagesOf(
   column: Column,
   facts: ReadonlyMap<string, ColumnFacts>,
   reader: Connection,
   writer: Connection,
+  range: Pick<KeyRange, 'after' | 'upTo'> = { after: null, upTo: null },
 ): Pages {
   const table = tableOf(column);
   const key = column.key.map(quoted);
@@ -71,24 +76,28 @@ export function pagesOf(
     ...(column.version === undefined ? [] : ['version']),
     ...extra.map((_, index) => `extra${index}`),
   ].join(', ');
-  const bounds = keyTypes.map((type, index) => `$${index + 2}::${type}`).join(', ');
+  const { upTo } = range;
+  const placeFrom = (first: number) =>
+    `(${keyTypes.map((type, index) => `$${first + index}::${type}`).join(', ')})`;
+  const endFrom = (first: number) => (upTo === null ? '' : ` AND (${key.join(', ')}) <= ${placeFrom(first)}`);
   // The length of a large value is known without reading it, so that what is left out costs nothing.
   const page = (bound: string) =>
     `SELECT ${outer} FROM (
        SELECT *, sum(octet_length(stored)) OVER (ORDER BY ${raw} ROWS UNBOUNDED PRECEDING) - octet_length(stored) AS before
          FROM (SELECT ${inner} FROM ${table} WHERE ${value} IS NOT NULL${bound} ORDER BY ${key.join(', ')} LIMIT $1) AS page
      ) AS sized WHERE before <= ${mostPageBytes} ORDER BY ${raw}`;
-  const first = page('');
-  const later = page(` AND (${key.join(', ')}) > (${bounds})`);
+  const first = page(endFrom(2));
+  const later = page(` AND (${key.join(', ')}) > ${placeFrom(2)}${endFrom(2 + key.length)}`);
   const update = updateOf(column, { table, key, keyTypes, value, valueType });
   const names = { later: nameOf(later), update: nameOf(update) };
 
   return {
-    async read(after, limit) {
+    async read(done, limit) {
+      const after = done ?? range.after;
       const { rows } =
         after === null
-          ? await reader.query(first, [limit])
-          : await reader.query(later, [limit, ...after], names.later);
+          ? await reader.query(first, [limit, ...(upTo ?? [])])
+          : await reader.query(later, [limit, ...after, ...(upTo ?? [])], names.later);
       const read = rows.map((row) => rowOf(row, column.key.length, extra.length));
       return { rows: read, last: read.length < limit && bytesOf(read) <= mostPageBytes };
     },

@@ -30,6 +30,8 @@ export interface PreparedDefinition {
   /** What the interpreter runs. */
   readonly definition: JsonObject;
   readonly handed: ReadonlyMap<string, Handed>;
+  /** A map of it starts executions for its items. */
+  readonly distributed: boolean;
   /** The definition's own limit; null: a year, which no rehearsal lasts. */
   readonly timeoutSeconds: number | null;
 }
@@ -55,7 +57,8 @@ export function prepareDefinition(json: string, compression: number, where: stri
   const { TimeoutSeconds, ...rest } = prepareStates(definition, { compression, where, handed, names });
   refuseState(rest, where);
   validate(definition, where);
-  return { definition: rest, handed, timeoutSeconds: number(TimeoutSeconds) ?? null };
+  const distributed = /"Mode":"DISTRIBUTED"/.test(JSON.stringify(definition));
+  return { definition: rest, handed, distributed, timeoutSeconds: number(TimeoutSeconds) ?? null };
 }
 
 /** The package's type for definitions, which a parsed JSON text has after it was validated. */
@@ -151,13 +154,24 @@ function withoutRetryCounts(state: JsonObject, names: readonly string[]): JsonOb
   return { ...state, Parameters };
 }
 
+/**
+ * The interpreter runs inline maps only. An item of a distributed map gets no execution of its own here: it runs as a
+ * branch of the one that has the map, with the same input and output. What fails there fails the map, as if no
+ * failure were tolerated.
+ */
 function prepareMap(state: JsonObject, preparation: Preparation): JsonObject {
   const processor = object(state.ItemProcessor ?? state.Iterator);
-  if (object(processor.ProcessorConfig).Mode === 'DISTRIBUTED' || state.ItemReader !== undefined) {
-    throw new Error(`${preparation.where}: the rehearsal runs inline maps, not distributed ones`);
-  }
-  const { Iterator: _, ...rest } = state;
-  return { ...rest, ItemProcessor: prepareNested(processor, preparation) };
+  const foreign = ['ItemReader', 'ItemBatcher', 'ResultWriter'].find((name) => state[name] !== undefined);
+  if (foreign !== undefined) throw new Error(`${preparation.where}: the rehearsal has no ${foreign}`);
+  const {
+    Iterator: _,
+    ToleratedFailurePercentage: _p,
+    ToleratedFailureCount: _c,
+    Label: _l,
+    ...rest
+  } = state;
+  const { ProcessorConfig: _mode, ...inline } = processor;
+  return { ...rest, ItemProcessor: prepareNested(inline, preparation) };
 }
 
 /** The interpreter runs a branch as a machine of its own, whose `$$.Execution.Input` is the branch's. */
