@@ -5,6 +5,7 @@
  */
 import * as z from 'zod/mini';
 import { type KeyRing, keyId } from '../../lambdas/contract/ciphers.ts';
+import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { type KeyRange, rangesBetween } from '../../lambdas/contract/ranges.ts';
 import { defineReencrypt, type Slice, type SliceReport } from '../../lambdas/contract/reencryption.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
@@ -50,8 +51,10 @@ export interface StoreFaults {
   cursor: 'kept' | 'lost' | 'stale';
   /** A second worker runs beside each slice. */
   beside: boolean;
+  /** The first range fails, each time that it has come to its second page. */
+  failingRange: boolean;
 }
-export const noStoreFaults: StoreFaults = { cursor: 'kept', beside: false };
+export const noStoreFaults: StoreFaults = { cursor: 'kept', beside: false, failingRange: false };
 
 /** Rows that the consumers write all the time; the others only the hook moves. */
 const hotRows = 2;
@@ -162,8 +165,12 @@ export const storeHook = defineReencrypt<{ readonly kind: 'memory' }, StorePort>
     if (port.sizes.ranges === 1) return null;
     const rows = await port.page(null, Number.POSITIVE_INFINITY);
     const step = Math.ceil(rows.length / port.sizes.ranges);
-    const places = rows.filter((_, index) => index % step === step - 1).map(({ id }) => [id]);
-    return { ranges: rangesBetween(target, places), atOnce: 2 };
+    const ends = rows.filter((_, index) => index % step === step - 1).slice(0, port.sizes.ranges - 1);
+    const ranges = rangesBetween(
+      target,
+      ends.map(({ id }) => [id]),
+    );
+    return { ranges, atOnce: 2 };
   },
 
   async run(_hook, { ring, cursor, range }, port) {
@@ -211,6 +218,13 @@ async function rangeSlice(
   port: StorePort,
   { after, upTo }: KeyRange,
 ): Promise<SliceReport> {
+  if (port.options.failingRange && after === null && from !== null) {
+    throw new KeyturnError({
+      code: 'ReencryptionFailed',
+      message: 'The range cannot be reached.',
+      retryable: true,
+    });
+  }
   const page = await port.page(from ?? after?.[0] ?? null, pageRows);
   const rows = page.filter(({ id }) => upTo === null || id <= (upTo[0] ?? ''));
   let moved = 0;
