@@ -30,8 +30,8 @@ export interface PreparedDefinition {
   /** What the interpreter runs. */
   readonly definition: JsonObject;
   readonly handed: ReadonlyMap<string, Handed>;
-  /** A map of it starts executions for its items. */
-  readonly distributed: boolean;
+  /** The states of items that are executions of their own: those of distributed maps. */
+  readonly apart: ReadonlySet<string>;
   /** The definition's own limit; null: a year, which no rehearsal lasts. */
   readonly timeoutSeconds: number | null;
 }
@@ -54,11 +54,11 @@ export function prepareDefinition(json: string, compression: number, where: stri
   refuseUnsupported(definition, where);
   const handed = new Map<string, Handed>();
   const names = new Set<string>();
-  const { TimeoutSeconds, ...rest } = prepareStates(definition, { compression, where, handed, names });
+  const apart = new Set<string>();
+  const { TimeoutSeconds, ...rest } = prepareStates(definition, { compression, where, handed, names, apart });
   refuseState(rest, where);
   validate(definition, where);
-  const distributed = /"Mode":"DISTRIBUTED"/.test(JSON.stringify(definition));
-  return { definition: rest, handed, distributed, timeoutSeconds: number(TimeoutSeconds) ?? null };
+  return { definition: rest, handed, apart, timeoutSeconds: number(TimeoutSeconds) ?? null };
 }
 
 /** The package's type for definitions, which a parsed JSON text has after it was validated. */
@@ -85,6 +85,7 @@ interface Preparation {
   readonly where: string;
   readonly handed: Map<string, Handed>;
   readonly names: Set<string>;
+  readonly apart: Set<string>;
 }
 
 function refuseUnsupported(definition: JsonObject, where: string): void {
@@ -170,7 +171,10 @@ function prepareMap(state: JsonObject, preparation: Preparation): JsonObject {
     Label: _l,
     ...rest
   } = state;
-  const { ProcessorConfig: _mode, ...inline } = processor;
+  const { ProcessorConfig, ...inline } = processor;
+  if (object(ProcessorConfig).Mode === 'DISTRIBUTED') {
+    for (const name of Object.keys(object(processor.States))) preparation.apart.add(name);
+  }
   return { ...rest, ItemProcessor: prepareNested(inline, preparation) };
 }
 

@@ -58,7 +58,7 @@ export class StepFunctions implements Service {
     }
     const machineArn = arn('states', `stateMachine:${spec.name}`);
     // Step Functions developer guide, "IAM policies for using Distributed Map states".
-    if (prepared.distributed)
+    if (prepared.apart.size > 0)
       this.#options.reach.iam.require(spec.roleArn, 'states:StartExecution', machineArn);
     const creationDate = this.#options.clock.now() / 1000;
     this.#machines.set(machineArn, { ...spec, arn: machineArn, prepared, creationDate });

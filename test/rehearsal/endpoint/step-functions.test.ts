@@ -273,7 +273,7 @@ describe('a state machine', () => {
   };
 
   it('maps over ranges, each as often as it takes, as a distributed map does', async () => {
-    const { run } = await start(overRanges, { grants: ['states:StartExecution'] });
+    const { run, service } = await start(overRanges, { grants: ['states:StartExecution'] });
     const ranges = [{ id: 'r1' }, { id: 'r2', failures: 9, error: 'TargetUnreachable' }, { id: 'r3' }];
     const execution = await run({ ranges, atOnce: 2, more: true });
     expect(JSON.parse(execution.output ?? '').ranges).toEqual([
@@ -281,6 +281,8 @@ describe('a state machine', () => {
       { code: 'TargetUnreachable' },
       { slices: 3 },
     ]);
+    // The map, the choice and the end: the items' own are not the execution's.
+    expect(service.executions()[0]?.stateTransitions).toBe(3);
   });
 
   it('starts no items of a distributed map that its role may not start', async () => {
