@@ -310,6 +310,8 @@ describe('ranges', () => {
     expect(checker.broken).toEqual([]);
     expect(endsOf(world)).toEqual(['aborted', 'rolled-back']);
     expect(world.rollouts[1]?.entered).toContain('sweep-range');
+    // They know the keys of the version that was given up.
+    expect(ended(world)?.[0]?.moved).toBeGreaterThan(0);
     expectSettled(world, key);
   });
 

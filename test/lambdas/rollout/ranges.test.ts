@@ -188,6 +188,15 @@ describe('reencrypt', () => {
     );
   });
 
+  test('tells each range of the version that was given up: its rows may be under that one’s key', async () => {
+    const back = { ...state, rolledBackFrom: 'v3', lastProvenVersionId: 'v2' };
+    const { ranges } = await world({ division }).run(reencrypt, back);
+    const { lastProvenVersionId: _reached, ...identity } = back;
+    expect(ranges?.map((range) => ('rollout' in range ? range.rollout : null))).toEqual(
+      division.ranges.map(() => identity),
+    );
+  });
+
   test('begins at once where nothing is large: a stage more is not come to', async () => {
     const { run, slices, asked } = world({ reports: [told({}), done({ moved: 3 })] });
     const first = await run(reencrypt, state);
