@@ -4,7 +4,7 @@ import { acknowledgedRows, rowId, type SliceReport } from '../contract/reencrypt
 import { type CountState, parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import { isFurther, together } from '../contract/slices.ts';
 import type { StageDefinition } from '../contract/stage.ts';
-import { reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
+import { heldBy, type RingInUse, reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
 import { secretOf } from './secret-of.ts';
 
 /** Rows that a message names. */
@@ -26,6 +26,7 @@ export const stage: StageDefinition = {
   readsValues: true,
   putsEvents: false,
   redeploys: false,
+  asksClass: true,
   reencrypts: true,
 
   async run(input, context) {
@@ -47,8 +48,8 @@ export const stage: StageDefinition = {
       count = added(count, report, acknowledged);
       if (!report.finished) return { ...state, count };
     }
-    demandNothingLeft(count, secret.key);
-    return { ...state, count: ended(count) };
+    demandNothingLeft(count, secret.key, ring);
+    return { ...state, keys: heldBy(ring, count.targets), count: ended(count) };
   },
 };
 
@@ -85,12 +86,13 @@ function ended(count: CountState): CountState {
 /** Two hooks may call a target by one name: each counts for itself. */
 function added(before: CountState, report: SliceReport, acknowledged: ReadonlySet<string>): CountState {
   const targets = new Map(before.targets.map((one) => [`${one.hook} ${one.target}`, one]));
-  for (const { target, left, poisoned } of report.targets) {
+  for (const { target, left, poisoned, under } of report.targets) {
     const name = `${before.hook} ${target}`;
     const ids = report.setAside.flatMap((one) => (one.target === target ? rowId(target, one.row) : []));
     const known = new Set(targets.get(name)?.acknowledged);
     for (const id of ids) if (acknowledged.has(id)) known.add(id);
-    targets.set(name, { hook: before.hook, target, left, poisoned, acknowledged: [...known] });
+    const counts = { hook: before.hook, target, left, poisoned, ...(under === undefined ? {} : { under }) };
+    targets.set(name, { ...counts, acknowledged: [...known] });
   }
   const open = report.setAside.filter(({ target, row }) => !acknowledged.has(rowId(target, row)));
   const { setAside } = together({ targets: [], setAside: before.setAside }, { targets: [], setAside: open });
@@ -113,7 +115,7 @@ function notToTheEnd(key: string): KeyturnError {
   });
 }
 
-function demandNothingLeft({ targets, setAside }: CountState, key: string): void {
+function demandNothingLeft({ targets, setAside }: CountState, key: string, ring: RingInUse): void {
   // An acknowledged row takes the place of one that was counted, and of no other: it is named once, and only poisoned.
   const sums = targets.map(({ left, poisoned, acknowledged }) => {
     const known = Math.min(acknowledged.length, poisoned, left);
@@ -127,13 +129,22 @@ function demandNothingLeft({ targets, setAside }: CountState, key: string): void
   );
   throw new KeyturnError({
     code: 'DataLeft',
-    message: `${left} data of ${key} still need another key than the one that they are to be under${named(setAside, unread)}.`,
+    message: `${left} data of ${key} still need another key than the one that they are to be under${byKey(targets, ring)}${named(setAside, unread)}.`,
     hint:
       setAside.length === 0
         ? `See what still writes under the other key, then go on: ${command('resume', key)}.`
         : `Repair or remove each of them, or acknowledge it (${command('acknowledge', key)}), then go on: ${command('resume', key)}. All of them: ${command('reencrypt', key)} --verify.`,
     retryable: true,
   });
+}
+
+/** How much lies under each of the other keys, by their ids; empty where no hook tells. */
+function byKey(targets: CountState['targets'], ring: RingInUse): string {
+  const { rows = {} } = heldBy(ring, targets);
+  const found = ring.others.flatMap(({ id }) =>
+    (rows[id] ?? 0) === 0 ? [] : [`${rows[id]} under the key ${id}`],
+  );
+  return found.length === 0 ? '' : ` (${found.join(', ')})`;
 }
 
 /** @param all how many there are. */

@@ -16,7 +16,7 @@ import {
 } from '../contract/rollout-state.ts';
 import { together } from '../contract/slices.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
-import { reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
+import { heldBy, reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
 import { swept } from './range-results.ts';
 import { secretOf } from './secret-of.ts';
 
@@ -34,6 +34,7 @@ export const stage: StageDefinition = {
   readsValues: true,
   putsEvents: false,
   redeploys: false,
+  asksClass: true,
   reencrypts: true,
 
   async run(input, context) {
@@ -70,7 +71,7 @@ export const stage: StageDefinition = {
       report.targets.reduce((sum, { moved }) => sum + moved, 0),
     );
     const asked = { ...before, divided: before.hook };
-    return { ...state, reencryption: added(asked, report, hooks.length, acknowledged) };
+    return { ...state, keys: heldBy(ring), reencryption: added(asked, report, hooks.length, acknowledged) };
   },
 };
 

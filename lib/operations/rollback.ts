@@ -128,7 +128,7 @@ export async function rollBack(
 function demandRestorable(sighting: Sighting, restored: string | null): void {
   const { subject, overview, currentId } = sighting;
   const { key, class: secretClass, settings } = subject.secret;
-  if (!secretClass.restorable) {
+  if (!settings.restorable) {
     throw refusal(
       `${key} cannot go back by itself: its class ${secretClass.id} has told a target outside of the new value, and moving the label back would not take that back.`,
       `Rotate forward instead: keyturn rotate ${key}.`,

@@ -110,7 +110,7 @@ export async function closed({ client }: Stage, token: string): Promise<void> {
  */
 export function sharesConsumers(secret: StagedSecret, other: StagedSecret): boolean {
   const names = ({ resolved }: StagedSecret) => resolved.settings.consumers.map(({ name }) => name).join();
-  return rotates(other) && !other.resolved.class.cutover && names(secret) === names(other);
+  return rotates(other) && !other.resolved.cutover && names(secret) === names(other);
 }
 
 export function companionOf({ secret, others }: Stage): Stage {

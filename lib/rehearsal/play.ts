@@ -52,7 +52,7 @@ export async function play(
   const beside = await besideOf(scenario, stage);
   await client.clearCalls();
   const tally = traffic.tally();
-  if (resolved.class.cutover) traffic.beginCutover(resolved.key);
+  if (resolved.cutover) traffic.beginCutover(resolved.key);
   const stops = stopsConsumers(resolved);
   if (stops) traffic.beginStop();
 
@@ -96,7 +96,7 @@ export async function play(
     rowsReencrypted: followed.moved?.rows ?? null,
     rowsLeft: followed.moved?.left ?? null,
     oldValueRefused: completed ? await oldValueRefused(player, before.value, followed) : null,
-    gapSeconds: completed && resolved.class.cutover ? rounded(tally.counts(resolved.key).gapSeconds) : null,
+    gapSeconds: completed && resolved.cutover ? rounded(tally.counts(resolved.key).gapSeconds) : null,
     why: objection ?? followed.sentence,
   };
   progress.finish(

@@ -1,6 +1,7 @@
 /** The bars of the design, and what stands below them. */
 import type { BundleRow } from './bundles.ts';
 import { type CallRow, templates } from './calls.ts';
+import type { CredentialRow } from './credentials.ts';
 import type { Reencryption } from './reencrypt.ts';
 
 export const targets = {
@@ -72,6 +73,43 @@ export function missed(
     ...(ours.length === 0 ? ['No rotation of ours was counted.'] : []),
     ...(bundles.length === 0 ? ['No bundle was weighed.'] : []),
   ];
+}
+
+/** Calls of AWS's database templates (performance.md, section 2), and their connections as their code reads. */
+const knownTemplates = {
+  'single-user': { calls: 14, connections: 3, refused: 1 },
+  'alternating-users': { calls: 14, connections: 4, refused: 1 },
+} as const;
+
+/** One sentence for each target that a rotated database credential missed. */
+export function missedByCredentials(rows: readonly CredentialRow[]): string[] {
+  const sentences: string[] = [];
+  for (const { name, whose, strategy, warm, fresh, connections, refused } of rows) {
+    const known = knownTemplates[strategy];
+    const isKnown =
+      warm.calls === known.calls && connections === known.connections && refused === known.refused;
+    if (whose === 'aws' && !isKnown) {
+      sentences.push(
+        `${name}: must make ${known.calls} calls and ${known.connections} connections, of which ${known.refused} is refused, or the comparison is not one; counted were ${warm.calls}, ${connections} and ${refused}.`,
+      );
+    }
+    if (whose === 'aws') continue;
+    if (warm.calls > targets.warmCalls || fresh.calls > targets.freshCalls) {
+      sentences.push(
+        `${name}: a rotation may make at most ${targets.warmCalls} calls on a warm function and ${targets.freshCalls} where finish meets a fresh container; counted were ${warm.calls} and ${fresh.calls}.`,
+      );
+    }
+    if (warm.writes !== targets.writes) {
+      sentences.push(`${name}: a rotation must make ${targets.writes} writes; counted were ${warm.writes}.`);
+    }
+    if (connections > known.connections || refused > 0) {
+      sentences.push(
+        `${name}: a rotation may make at most ${known.connections} connections, as AWS's template, and none may be refused; counted were ${connections} and ${refused}.`,
+      );
+    }
+  }
+  if (!rows.some(({ whose }) => whose === 'keyturn')) sentences.push('No credential of ours was rotated.');
+  return sentences;
 }
 
 /** One sentence for each target that the built-in sweep missed. */

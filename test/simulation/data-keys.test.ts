@@ -1,8 +1,10 @@
 /** Keys that stored data is under: what the enumeration does not decide. */
 import { describe, expect, test } from 'vitest';
+import { keyId } from '../../lambdas/contract/ciphers.ts';
 import { givenUpLabel } from '../../lambdas/contract/marks.ts';
 import { plans, wayBackOf, waysOut } from '../../lambdas/contract/plan.ts';
 import { acknowledgedTag, rowId } from '../../lambdas/contract/reencryption.ts';
+import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { dataSettings, divided, envelope, keyring, single, versioned, withData } from './data-settings.ts';
 import { Checker } from './invariants.ts';
 import { type Setting, secretName, World } from './world.ts';
@@ -18,6 +20,7 @@ async function started(setting: Setting): Promise<{ world: World; checker: Check
 }
 
 const keyIn = (world: World) => world.currentDocument()?.value('KEY').reveal() ?? '';
+const idOf = (key: string) => keyId(new Sensitive(key));
 const endsOf = (world: World) => world.rollouts.map(({ end }) => end);
 const keysOfRows = (world: World) =>
   new Set([...(world.store?.rows.values() ?? [])].map(({ under }) => under));
@@ -42,6 +45,7 @@ describe('a rotation', () => {
       expect(world.currentDocument()?.memory?.phase).toBe('retired');
       expect(keyIn(world)).not.toBe(key);
       expectSettled(world, keyIn(world));
+      expect(world.rollouts[0]?.last.keys).toMatchObject({ write: idOf(keyIn(world)), others: [] });
       // Each slice after the first is a task and a choice.
       const further = 2 * ((world.rollouts[0]?.last.reencryption?.slices ?? 0) - 1);
       expect((world.rollouts[0]?.transitions ?? 0) - further).toBeLessThan(20);
@@ -91,7 +95,7 @@ describe('what the phase introduce is for', () => {
 
 /** Every stage of a plan before retire, at which its execution is ended. */
 function stagesBeforeRetire(setting: Setting): (readonly [string, string, number, Setting])[] {
-  const way: readonly string[] = plans[setting.secretClass.plan].stages;
+  const way: readonly string[] = plans[setting.secretClass.usual.plan].stages;
   return way
     .slice(0, way.indexOf('retire') + 1)
     .map((stage, index) => [setting.secretClass.id, stage, index + 1, setting] as const);
@@ -99,7 +103,7 @@ function stagesBeforeRetire(setting: Setting): (readonly [string, string, number
 
 describe('an execution that somebody aborts', () => {
   const ways = dataSettings.flatMap((setting) =>
-    plans[setting.secretClass.plan].stages.map(
+    plans[setting.secretClass.usual.plan].stages.map(
       (stage, index) => [setting.secretClass.id, stage, index + 1, setting] as const,
     ),
   );
@@ -160,7 +164,7 @@ describe('an operator who asks to go back', () => {
   });
 
   const wayBack = dataSettings.flatMap((setting) =>
-    waysOut[wayBackOf(plans[setting.secretClass.plan])].stages.map(
+    waysOut[wayBackOf(plans[setting.secretClass.usual.plan])].stages.map(
       (_stage, index) => [setting.secretClass.id, index + 1, setting] as const,
     ),
   );
@@ -169,7 +173,7 @@ describe('an operator who asks to go back', () => {
     '%s: aborted on the way back (its stage %i) and resumed, it goes on back',
     async (_id, nth, setting) => {
       const { world, checker, key } = await started(setting);
-      const way: readonly string[] = plans[setting.secretClass.plan].stages;
+      const way: readonly string[] = plans[setting.secretClass.usual.plan].stages;
       world.abortAt = way.indexOf('verify') + 1;
       await world.rotate();
       await world.clock.advance(6 * hour);

@@ -3,6 +3,7 @@
  * rollout as its plan says, the application that reads the secret. Only the code under test is real; every
  * effect of it passes the gate, where faults are injected and the invariants are checked.
  */
+
 import { createHash } from 'node:crypto';
 import { emf } from '../../lambdas/adapters/metrics.ts';
 import { emptyDocument, parseDocument, type SecretDocument } from '../../lambdas/contract/document.ts';
@@ -37,6 +38,7 @@ import {
   type StageRetry,
   stages,
 } from '../../lambdas/contract/stages.ts';
+import { noTarget } from '../../lambdas/contract/target.ts';
 import { hook as fleetHook, type InstancesApi } from '../../lambdas/hooks/instances/http.ts';
 import { type Ecs, hook as ecsHook } from '../../lambdas/hooks/redeploy/ecs.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
@@ -182,11 +184,12 @@ export class World {
           id: secretName,
           class: setting.secretClass.id,
           options: setting.options,
-          plan: setting.secretClass.plan,
-          restorable: setting.secretClass.restorable,
+          plan: setting.secretClass.usual.plan,
+          restorable: setting.secretClass.usual.restorable,
           window: null,
-          cutover: setting.secretClass.cutover,
-          together: setting.secretClass.cutover,
+          cutover: setting.secretClass.usual.cutover,
+          ...(setting.secretClass.admission === 'elsewhere' ? { observed: true } : {}),
+          together: setting.secretClass.usual.cutover,
           consumers: this.applications.map((_one, index) => {
             const service = index === 0 ? 'web' : `web-${index + 1}`;
             return { name: service, kind: 'ecs', cluster: 'shop', service };
@@ -223,6 +226,7 @@ export class World {
     this.#arn = String(created.ARN);
     for (const { ecs } of this.applications) await ecs.forceDeployment('shop', 'web');
     await this.clock.advance(60_000);
+    if (this.#setting.secretClass.admission === 'elsewhere') return;
     await this.#rotateSecret({ RotationLambdaARN: functionArn, RotateImmediately: false });
     await this.clock.advance(60_000);
     if (this.#setting.secretClass.supplied) await this.supply();
@@ -232,6 +236,12 @@ export class World {
   /** "Rotate secret immediately". @returns false when Secrets Manager refuses, because one is under way. */
   async rotate(): Promise<boolean> {
     return this.#rotateSecret({});
+  }
+
+  /** The service that manages the secret rotates it. */
+  managedRotation(): string {
+    const members = { [this.#setting.variable]: this.#typed() };
+    return this.secrets.managedRotation(secretName, JSON.stringify({ ...this.#setting.initial, ...members }));
   }
 
   /** Saves a schedule: Secrets Manager tests a copy of the current version and rotates nothing. */
@@ -369,6 +379,7 @@ export class World {
       random: { bytes: (count) => this.#bytes(count) },
       metrics: this.#metrics,
       log: this.#log,
+      ...noTarget,
     });
   }
 
@@ -630,7 +641,8 @@ export class World {
             consumers: new Map([['ecs', ecsHook.connect(this.#ecsPort(process))]]),
             fleets: new Map([['http', fleetHook.connect(this.#fleetPort(process))]]),
             reencryption: new Map([['memory', storeHook.connect(this.#storePort(process))]]),
-            credential: () => Promise.reject(new Error('no hook of this world logs in')),
+            ...noTarget,
+            classes: new Map([[this.#setting.secretClass.id, this.#setting.secretClass]]),
             http: {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
             },

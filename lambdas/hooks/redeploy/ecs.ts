@@ -90,7 +90,7 @@ export const hook = defineRedeploy<Consumer, Ecs>({
    * The count is noted before anything stops: a process that dies in between leaves a note too many, never one too
    * few. An autoscaling group with a minimum starts tasks again: its scaling must be suspended by its owner.
    */
-  async quiesce({ cluster, service }, ecs) {
+  async quiesce({ cluster, service }, _stopping, ecs) {
     const { arn, desired } = await ecs.state(cluster, service);
     if (desired > 0) {
       await ecs.park(arn, desired);

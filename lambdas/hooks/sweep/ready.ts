@@ -5,6 +5,7 @@ import type { Slice } from '../../contract/reencryption.ts';
 import { type Column, codecOfColumn } from './columns.ts';
 import type { Connection } from './connection.ts';
 import { factsOf, type TableFacts } from './facts.ts';
+import { OwnWrites } from './own-writes.ts';
 import { pagesOf } from './pages.ts';
 import { demandRightCodec } from './pass.ts';
 import { demandNoObstacle } from './plan-check.ts';
@@ -40,6 +41,6 @@ export async function demandReadable(
   batch: number,
   reader: Connection,
 ): Promise<void> {
-  const { rows } = await pagesOf(column, facts.columns, reader, reader).read(null, batch);
+  const { rows } = await pagesOf(column, facts, new OwnWrites(), reader, reader).read(null, batch);
   demandRightCodec(column, cipher, ring, rows);
 }

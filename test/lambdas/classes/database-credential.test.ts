@@ -16,7 +16,7 @@ async function* listed(documents: readonly SecretDocument[]) {
 }
 const set = (server: FakeServer, earlier: readonly SecretDocument[] = [], pending = holding('pending')) =>
   secretClass
-    .bind(options, server.target)
+    .bind(options, server.ports)
     .set?.({ document: pending, current: holding('current'), earlier: () => listed(earlier) });
 const tried = (server: FakeServer) => server.logins.map(({ password }) => password);
 
@@ -128,7 +128,7 @@ describe('test', () => {
   const bound = (server: FakeServer) =>
     secretClass.bind(
       { ...options, tables: [{ table: 'orders', rights: ['SELECT', 'INSERT'] }] },
-      server.target,
+      server.ports,
     );
 
   test('logs in once, and asks for every right', async () => {

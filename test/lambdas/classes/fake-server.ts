@@ -1,6 +1,6 @@
 /** A server that keeps passwords, and counts who tried to get in. */
 import { type ErrorCode, KeyturnError } from '../../../lambdas/contract/errors.ts';
-import type { Target, TargetLogin } from '../../../lambdas/contract/target.ts';
+import type { Target, TargetLogin, TargetPorts } from '../../../lambdas/contract/target.ts';
 
 export class FakeServer {
   readonly passwords: Map<string, string>;
@@ -21,6 +21,15 @@ export class FakeServer {
     return new FakeServer(Object.fromEntries(this.passwords));
   }
 
+  get ports(): TargetPorts {
+    return {
+      target: this.target,
+      credential: async () => {
+        throw failing('AwsNotFound');
+      },
+    };
+  }
+
   get target(): Target {
     return {
       login: async ({ host, user, password }: TargetLogin) => {
@@ -34,6 +43,12 @@ export class FakeServer {
             this.passwords.set(user, to.reveal());
             this.#fault('after-change');
           },
+          addPassword: refuse,
+          keepOnly: refuse,
+          preparePair: refuse,
+          disableLogin: refuse,
+          uses: refuse,
+          endUses: refuse,
           missingRights: async (wanted) =>
             wanted.flatMap(({ table, rights }) =>
               rights
@@ -57,4 +72,8 @@ export class FakeServer {
 
 function failing(code: ErrorCode): KeyturnError {
   return new KeyturnError({ code, message: 'The server said no.', retryable: code !== 'CredentialRejected' });
+}
+
+function refuse(): Promise<never> {
+  return Promise.reject(failing('TargetRefused'));
 }

@@ -81,7 +81,7 @@ function world(wanted: Wanted = {}) {
           id: secretId,
           class: keyring.secretClass.id,
           options: keyring.options,
-          plan: keyring.secretClass.plan,
+          plan: 'overlap-and-reencrypt',
           restorable: true,
           window: null,
           cutover: false,
@@ -99,6 +99,7 @@ function world(wanted: Wanted = {}) {
         read: async (_id: string, id: string) => version(id),
         describe: async () => ({ tags: new Map(Object.entries(wanted.tags ?? {})) }),
       },
+      classes: new Map([[keyring.secretClass.id, keyring.secretClass]]),
       consumers: new Map(),
       reencryption: new Map([['told', hook.connect(null)]]),
       clock: {
@@ -124,7 +125,7 @@ const state: RolloutState = {
   secretId,
   versionId: 'v2',
   previousVersionId: 'v1',
-  plan: keyring.secretClass.plan,
+  plan: 'overlap-and-reencrypt',
   publishedAt: '2026-01-05T12:00:00.000Z',
   attempt: 1,
 };

@@ -6,7 +6,7 @@ import { postgresTarget } from '../../../../lambdas/adapters/postgres/target.ts'
 import { secretClass } from '../../../../lambdas/classes/database-credential.ts';
 import { type Memory, SecretDocument } from '../../../../lambdas/contract/document.ts';
 import { Sensitive } from '../../../../lambdas/contract/sensitive.ts';
-import type { TargetLogin } from '../../../../lambdas/contract/target.ts';
+import { noTarget, type TargetLogin } from '../../../../lambdas/contract/target.ts';
 import { type Postgres, startPostgres } from '../../../../lib/rehearsal/postgres.ts';
 
 let server: Postgres;
@@ -84,7 +84,10 @@ describe('a rotation', () => {
 
   test('from create to test, five times: one login each, and no password in the log', async () => {
     await admin.query("CREATE ROLE shop LOGIN PASSWORD 'first-password-of-shop'");
-    const bound = secretClass.bind({ dsn: 'DATABASE_URL', copies: ['DSN'], tls: tls() }, target);
+    const bound = secretClass.bind(
+      { dsn: 'DATABASE_URL', copies: ['DSN'], tls: tls() },
+      { ...noTarget, target },
+    );
     let current = new SecretDocument(
       new Map([
         [

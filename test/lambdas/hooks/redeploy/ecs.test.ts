@@ -14,6 +14,10 @@ const app = `
 const clock = { now: () => new Date(), sleep: async () => {} };
 const consumer = { kind: 'ecs', cluster: 'main', service: 'web' };
 const renewing = () => ({ secretId: 'x', versionId: 'v', since: new Date() });
+const stopping = {
+  secretId: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/key-AbCdEf',
+  stop: 'one',
+};
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
@@ -42,7 +46,7 @@ async function service() {
   const bound = hook.connect(api).bind(consumer);
   if (!bound.ok || bound.hook.quiesce === null) throw new Error('not a consumer that can be stopped');
   const { quiesce, begin, look } = bound.hook;
-  const idle = () => until(async () => ((await quiesce(clock)).idle ? true : undefined), 20_000);
+  const idle = () => until(async () => ((await quiesce(stopping, clock)).idle ? true : undefined), 20_000);
   const running = () => web.tasks.filter(({ status }) => status === 'RUNNING').length;
   return { web, api, idle, running, quiesce, begin, look };
 }
@@ -50,7 +54,7 @@ async function service() {
 describe('an ECS service', () => {
   test('stops, is idle only when its last task has ended, and starts again with as many tasks', async () => {
     const { web, idle, running, quiesce, begin, look } = await service();
-    const first = await quiesce(clock);
+    const first = await quiesce(stopping, clock);
     expect(first).toEqual({ idle: false, reason: '3 tasks of web still run' });
     await idle();
     expect(web.tasks.map(({ status }) => status)).toEqual(['STOPPED', 'STOPPED', 'STOPPED']);
