@@ -1,10 +1,8 @@
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
-import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
-import * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import type { IamStatement } from '../lambdas/contract/hooks.ts';
 import {
@@ -22,9 +20,7 @@ import {
   wayOutOf,
   waysOut,
 } from '../lambdas/contract/plan.ts';
-import { itemMembers } from '../lambdas/contract/rollout-state.ts';
 import {
-  type Each,
   inlineConcurrency,
   type StageDescription,
   type StageId,
@@ -32,31 +28,18 @@ import {
 } from '../lambdas/contract/stages.ts';
 import { acknowledgeWildcards, declared } from './access.ts';
 import { nameOf } from './pipeline-function.ts';
+import { type Drawing, type Drawn, map, rangeMap, task } from './rollout-states.ts';
 
-export interface RolloutMachineProps {
+export interface RolloutMachineProps extends Drawing {
   /** Names the state machine, together with the plan. */
   readonly deployment: string;
   /** The plan that is drawn. */
   readonly plan: PlanId;
-  /** The function of a stage; asked for each stage of the plan. */
-  readonly functionOf: (stage: StageId) => lambda.IFunction;
-  /**
-   * Items at once, for the stages that run once for each id: 1–200. Above 40 their map is a distributed one, whose
-   * items are executions of their own.
-   * @default null: what the plan's table says.
-   */
-  readonly concurrency?: number | null;
   /** Encrypts the log lines; its policy must let CloudWatch Logs use it for `/aws/vendedlogs/states/keyturn-*`. */
   readonly encryptionKey: kms.IKey;
   /** How long log lines are kept. */
   readonly logRetention: logs.RetentionDays;
 }
-
-/**
- * Seconds between the end of a function's own time and the end of its task's, for the call and a cold start:
- * the function's timeout is what Step Functions should see, because that one is retried.
- */
-const marginSeconds = 30;
 
 /** The rollout of one plan as a state machine: the graph in the console is the plan. */
 export class RolloutMachine extends Construct {
@@ -92,20 +75,16 @@ export class RolloutMachine extends Construct {
   }
 }
 
-/** What is drawn of a stage: a task, or for a stage over a list a map with a task inside. */
-type Drawn = tasks.LambdaInvoke | sfn.Map | sfn.DistributedMap;
-
 /** A stage's place in the graph: where it is entered, and the state that other states follow. */
 interface Place {
   readonly stage: StageId;
   readonly first: sfn.IChainable;
   readonly task: Drawn;
+  /** The map over ranges that it may leave in the state. Default: it leaves none. */
+  readonly over?: sfn.DistributedMap;
   /** What the next place follows: the task, or the wait behind it. */
   readonly last: { next(next: sfn.IChainable): unknown };
 }
-
-/** What the drawing needs of the props. */
-type Drawing = Pick<RolloutMachineProps, 'functionOf' | 'concurrency'>;
 
 function draw(scope: Construct, plan: Plan, drawing: Drawing): sfn.IChainable {
   const names = new Set<string>();
@@ -121,20 +100,24 @@ function draw(scope: Construct, plan: Plan, drawing: Drawing): sfn.IChainable {
   const back = backward.length === 0 ? stall : chained(backward, fail(scope, 'rolled back', wayBack));
 
   const stops = plan.stages.includes('quiesce');
-  const over = stops ? handOver.map(placed) : [];
-  for (const { task } of over) leave(task, superseded, stall);
-  const started = chained(over, superseded);
+  const handedOver = stops ? handOver.map(placed) : [];
+  for (const { task } of handedOver) leave(task, superseded, stall);
+  const started = chained(handedOver, superseded);
   const supersededAt = (way: readonly StageId[], index: number) =>
     isStoppedAt(way, index) ? started : superseded;
 
-  for (const [index, { stage, task }] of forward.entries()) {
+  for (const [index, { stage, task, over }] of forward.entries()) {
     const otherwise = wayOutOf(plan, stage) === 'stall' ? stall : back;
     if (stage === plan.stages[0] && goesBackByItself(plan)) {
       task.addCatch(back, { errors: [rollBackAskedError], resultPath: '$.failure' });
     }
     leave(task, supersededAt(plan.stages, index), otherwise);
+    if (over !== undefined) leave(over, supersededAt(plan.stages, index), otherwise);
   }
-  for (const [index, { task }] of backward.entries()) leave(task, supersededAt(wayBack.stages, index), stall);
+  for (const [index, { task, over }] of backward.entries()) {
+    leave(task, supersededAt(wayBack.stages, index), stall);
+    if (over !== undefined) leave(over, supersededAt(wayBack.stages, index), stall);
+  }
   const done = new sfn.Succeed(scope, 'done', {
     comment: 'The new value is in use everywhere, and the old one is dead.',
   });
@@ -167,21 +150,24 @@ function chained(places: readonly Place[], end: sfn.IChainable): sfn.IChainable 
 
 /** A plan may have a stage twice, a state machine no name. */
 function place(scope: Construct, stage: StageId, names: Set<string>, drawing: Drawing): Place {
-  let name: string = stage;
-  for (let times = 2; names.has(name); times += 1) name = `${stage} ${times}`;
-  names.add(name);
-  const { waitSeconds, waitAfter, each, repeats }: StageDescription = stages[stage];
+  const name = named(stage, names);
+  const { waitSeconds, waitAfter, each, repeats, over }: StageDescription = stages[stage];
   const made =
     each === undefined
       ? task(scope, name, stage, drawing.functionOf)
       : map(scope, name, stage, each, drawing);
   if (repeats !== undefined) {
-    const again = new sfn.Choice(scope, `${name}: more?`).when(
-      sfn.Condition.booleanEquals(`$.${repeats}.finished`, false),
-      made,
-    );
+    const unfinished = sfn.Condition.booleanEquals(`$.${repeats}.finished`, false);
+    const again = new sfn.Choice(scope, `${name}: more?`);
+    const ranges = over === undefined ? undefined : rangeMap(scope, named(over, names), over, drawing);
+    if (ranges !== undefined) {
+      again.when(sfn.Condition.and(unfinished, sfn.Condition.isPresent('$.ranges')), ranges);
+      ranges.next(made);
+    }
+    again.when(unfinished, made);
     made.next(again);
-    return { stage, first: made, task: made, last: { next: (next) => again.otherwise(next) } };
+    const last = { next: (next: sfn.IChainable) => again.otherwise(next) };
+    return { stage, first: made, task: made, last, ...(ranges === undefined ? {} : { over: ranges }) };
   }
   if (waitAfter !== undefined) {
     const wait = new sfn.Wait(scope, `wait after ${name}`, {
@@ -198,87 +184,19 @@ function place(scope: Construct, stage: StageId, names: Set<string>, drawing: Dr
   return { stage, first: wait, task: made, last: made };
 }
 
-/**
- * A stage over a list: a map that never fails. An item that fails for good is recorded by its id and the error's
- * name, and the results take the list's place in the state.
- */
-function map(
-  scope: Construct,
-  name: string,
-  stage: StageId,
-  each: Each,
-  { functionOf, concurrency }: Drawing,
-): sfn.Map | sfn.DistributedMap {
-  const path = `$.${each.items}`;
-  const one = task(scope, `${name}: one`, stage, functionOf, {
-    'id.$': '$.id',
-    'rollout.$': '$.rollout',
-    'retries.$': '$$.State.RetryCount',
-  });
-  one.addCatch(
-    new sfn.Pass(scope, `${name}: failed`, {
-      comment: 'Recorded by its id; the next stage judges.',
-      parameters: { 'id.$': '$.id', outcome: 'failed', 'code.$': '$.failure.Error' },
-    }),
-    { errors: ['States.ALL'], resultPath: '$.failure' },
-  );
-  const props = {
-    comment: stages[stage].does,
-    itemsPath: path,
-    itemSelector: {
-      'id.$': '$$.Map.Item.Value',
-      rollout: Object.fromEntries(itemMembers.map((member) => [`${member}.$`, `$.${member}`])),
-    },
-    resultPath: path,
-    maxConcurrency: concurrency ?? each.concurrency,
-  };
-  if (props.maxConcurrency <= inlineConcurrency) {
-    return new sfn.Map(scope, name, props).itemProcessor(one);
-  }
-  return new sfn.DistributedMap(scope, name, {
-    ...props,
-    mapExecutionType: sfn.StateMachineType.STANDARD,
-    // Without it, one child execution that ends otherwise than by our Catch would end the whole map.
-    toleratedFailurePercentage: 100,
-  }).itemProcessor(one);
+function named(stage: StageId, names: Set<string>): string {
+  let name: string = stage;
+  for (let times = 2; names.has(name); times += 1) name = `${stage} ${times}`;
+  names.add(name);
+  return name;
 }
 
-function isDistributed({ stages: forward }: Plan, { concurrency }: Drawing): boolean {
+function isDistributed(plan: Plan, { concurrency }: Drawing): boolean {
+  const described = stagesOfPlan(plan).map((stage): StageDescription => stages[stage]);
   return (
-    (concurrency ?? 0) > inlineConcurrency &&
-    forward.some((stage) => (stages[stage] as StageDescription).each !== undefined)
+    described.some(({ over }) => over !== undefined) ||
+    ((concurrency ?? 0) > inlineConcurrency && described.some(({ each }) => each !== undefined))
   );
-}
-
-/** @param parameters what the function is given. Left out: the state as it is. */
-function task(
-  scope: Construct,
-  name: string,
-  stage: StageId,
-  functionOf: (stage: StageId) => lambda.IFunction,
-  parameters?: Record<string, string>,
-): tasks.LambdaInvoke {
-  const { does, timeoutSeconds, retry } = stages[stage];
-  const state = new tasks.LambdaInvoke(scope, name, {
-    comment: does,
-    lambdaFunction: functionOf(stage),
-    ...(parameters === undefined ? {} : { payload: sfn.TaskInput.fromObject(parameters) }),
-    // State in, state out, without the envelope of the Invoke API.
-    payloadResponseOnly: true,
-    // The table has these errors too, with our numbers.
-    retryOnServiceExceptions: false,
-    taskTimeout: sfn.Timeout.duration(Duration.seconds(timeoutSeconds + marginSeconds)),
-  });
-  for (const { errors, intervalSeconds, maxAttempts, backoffRate, maxDelaySeconds } of retry) {
-    state.addRetry({
-      errors: [...errors],
-      interval: Duration.seconds(intervalSeconds),
-      maxAttempts,
-      backoffRate,
-      maxDelay: Duration.seconds(maxDelaySeconds),
-    });
-  }
-  return state;
 }
 
 /** CDK would also allow every version and alias of each function. */

@@ -206,5 +206,15 @@ export function isStoppedAt(way: readonly StageId[], index: number): boolean {
 export function stagesOfPlan(plan: Plan): readonly StageId[] {
   const ways = new Set<WayOutId>(['stall', ...plan.stages.map((stage) => wayOutOf(plan, stage))]);
   const over = plan.stages.includes('quiesce') ? handOver : [];
-  return [...new Set([...plan.stages, ...[...ways].flatMap((way) => waysOut[way].stages), ...over])];
+  const named: readonly StageId[] = [
+    ...plan.stages,
+    ...[...ways].flatMap((way) => waysOut[way].stages),
+    ...over,
+  ];
+  return [...new Set(named.flatMap((stage) => [stage, ...overOf(stage)]))];
+}
+
+function overOf(stage: StageId): readonly StageId[] {
+  const { over }: StageDescription = stages[stage];
+  return over === undefined ? [] : [over];
 }

@@ -8,6 +8,7 @@ import type { KeyRing } from './ciphers.ts';
 import { brokenRules } from './deployment.ts';
 import type { Bound, IamStatement } from './hooks.ts';
 import type { Clock, Log } from './ports.ts';
+import type { Division, KeyRange } from './ranges.ts';
 import type { Sensitive } from './sensitive.ts';
 
 /** What is known of one target: a table's column, a store, a tenant. Counts and names only, never a value. */
@@ -52,8 +53,24 @@ export function acknowledgedRows(tags: ReadonlyMap<string, string>): ReadonlySet
   return new Set(values.flatMap((value) => value.split(' ').filter((id) => id !== '')));
 }
 
-/** Most set-aside data that a report lists; the counts tell the rest. A state's payload is 256 KiB at most. */
+/** Most set-aside data that a report lists beside the acknowledged ones; the counts tell the rest. */
 export const mostSetAside = 100;
+
+/**
+ * What a report lists of the data that was set aside: all that were acknowledged, so that each of them can be told
+ * from the others, and the first of those that were not.
+ */
+export function listed(
+  rows: readonly SetAside[],
+  { acknowledged, listAtMost = mostSetAside }: Pick<Slice, 'acknowledged' | 'listAtMost'>,
+): SetAside[] {
+  let open = 0;
+  return rows.filter(({ target, row }) => {
+    if (acknowledged?.has(rowId(target, row))) return true;
+    open += 1;
+    return open <= listAtMost;
+  });
+}
 
 export const SliceReport = z.strictObject({
   /** True: nothing is left that the hook can move. */
@@ -88,6 +105,17 @@ export interface Slice {
    * would not do: whoever types a value moves AWSPREVIOUS away from a version that a way back still needs.
    */
   readonly versionIds: readonly string[];
+  /** Only these rows are moved, and gone over once. Only for hooks that divide. Default: all rows. */
+  readonly range?: KeyRange;
+  /**
+   * Names the work that the cursor belongs to: a position of other work is not gone on from. Default: what the ring
+   * and the hook tell.
+   */
+  readonly work?: string;
+  /** Rows that a person has acknowledged, by `rowId`: reports list them all. Default: none. */
+  readonly acknowledged?: ReadonlySet<string>;
+  /** How many set-aside data a report lists beside those. Default: `mostSetAside`. */
+  readonly listAtMost?: number;
 }
 
 /** What every hook is given beside its own port. */
@@ -122,6 +150,11 @@ export interface ReencryptHook<Hook, Port> {
    * False: `count` finds nothing because it cannot look, and another hook of the same secret must. Default: it can.
    */
   counts?(hook: Hook): boolean;
+  /**
+   * Ranges that workers move side by side before the hook itself goes over everything; null: there is too little for
+   * that. Changes nothing, and need not find the same places twice. Default: null.
+   */
+  divide?(hook: Hook, slice: Slice, port: Port, ports: ReencryptPorts): Promise<Division | null>;
   /** Works until nothing is left or the time runs short. May be killed at any point and run again. */
   run(hook: Hook, slice: Slice, port: Port, ports: ReencryptPorts): Promise<SliceReport>;
   /** Counts what is not under the `write` key, by looking at everything again. Changes nothing. */
@@ -136,6 +169,7 @@ export interface ReencryptNeeds {
 }
 
 export interface BoundReencryption {
+  divide(slice: Slice, ports: ReencryptPorts): Promise<Division | null>;
   run(slice: Slice, ports: ReencryptPorts): Promise<SliceReport>;
   count(slice: Slice, ports: ReencryptPorts): Promise<SliceReport>;
 }
@@ -175,6 +209,7 @@ export function defineReencrypt<Hook, Port>(
       kind,
       bind: (input) =>
         checked(input, (hook) => ({
+          divide: async (slice, ports) => (await declared.divide?.(hook, slice, port, ports)) ?? null,
           run: (slice, ports) => declared.run(hook, slice, port, ports),
           count: (slice, ports) => declared.count(hook, slice, port, ports),
         })),

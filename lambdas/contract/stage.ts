@@ -2,7 +2,7 @@ import type { ConnectedFleetKind } from './fleet-hooks.ts';
 import type { ConnectedKind } from './hooks.ts';
 import type { Clock, Events, Http, Log, Metrics, Secrets } from './ports.ts';
 import type { ConnectedReencryptKind } from './reencryption.ts';
-import type { InstanceResult, RolloutState } from './rollout-state.ts';
+import type { InstanceResult, RangeItem, RolloutState } from './rollout-state.ts';
 import type { ClassDefinition, SecretAction } from './secret-class.ts';
 import type { Sensitive } from './sensitive.ts';
 import type { Settings } from './settings.ts';
@@ -67,8 +67,8 @@ export interface StageDefinition {
   readonly usesFleet?: boolean;
   /**
    * May run twice, and late. What it returns is the next state's input; of a stage that runs for each id, the
-   * item's result.
+   * item's result; of one that runs over ranges, the range for its next slice.
    * @throws KeyturnError whose code the plan retries or catches.
    */
-  run(input: unknown, context: StageContext): Promise<RolloutState | InstanceResult>;
+  run(input: unknown, context: StageContext): Promise<RolloutState | InstanceResult | RangeItem>;
 }

@@ -34,7 +34,12 @@ export interface StageDescription {
    * Member of the state whose `finished` says whether the stage has more to do: it then runs again, on its own
    * output, as often as it takes. Default: it runs once.
    */
-  readonly repeats?: 'reencryption';
+  readonly repeats?: 'reencryption' | 'count';
+  /**
+   * A stage that works on ranges, each slice after slice and several ranges at once: it runs where this one leaves
+   * `ranges` in the state, before this one comes back. A range that fails for good is recorded. Default: none.
+   */
+  readonly over?: 'sweep-range';
 }
 
 /** Stop where it is, or go back by the plan's own way. */
@@ -195,11 +200,18 @@ export const stages = {
     does: 'moves the stored data to the key that it is to be under, a slice at a time; sets aside what cannot be read',
     timeoutSeconds: 840,
     repeats: 'reencryption',
+    over: 'sweep-range',
+    retry: [later, lambdaFaults],
+  },
+  'sweep-range': {
+    does: 'moves one range of a large table, a slice at a time and beside others; `reencrypt` then looks at everything',
+    timeoutSeconds: 840,
     retry: [later, lambdaFaults],
   },
   'count-left': {
-    does: 'looks at all the data again and counts: goes on only when nothing needs the other key any more',
+    does: 'looks at all the data again and counts, a slice at a time: goes on only when nothing needs the other key any more',
     timeoutSeconds: 840,
+    repeats: 'count',
     retry: [
       // Writers that were cut off write no more by now; what is left after these tries needs a person.
       { errors: ['DataLeft'], intervalSeconds: 30, maxAttempts: 3, backoffRate: 2, maxDelaySeconds: 120 },

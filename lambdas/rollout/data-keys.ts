@@ -44,7 +44,10 @@ export async function ringOf(
 }
 
 /** @param counted what a hook told last; where none tells by key, no rows are named */
-export function heldBy(ring: Omit<RingInUse, 'versionIds'>, counted: readonly TargetCount[] = []): KeysHeld {
+export function heldBy(
+  ring: Omit<RingInUse, 'versionIds'>,
+  counted: readonly Pick<TargetCount, 'under'>[] = [],
+): KeysHeld {
   const rows: Record<string, number> = {};
   for (const [id, count] of counted.flatMap(({ under }) => Object.entries(under ?? {}))) {
     rows[id] = (rows[id] ?? 0) + count;

@@ -1,12 +1,11 @@
 import { command } from '../contract/commands.ts';
 import { parseDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
-import { acknowledgedRows } from '../contract/reencryption.ts';
+import { acknowledgedRows, rowId, type SliceReport } from '../contract/reencryption.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { dataKeysOf } from './class-of.ts';
-import { leftIn } from './count-left.ts';
 import { documentOf, joined, type RingInUse, reencryptionsOf, reencryptPorts } from './data-keys.ts';
 import { secretOf } from './secret-of.ts';
 
@@ -82,4 +81,14 @@ function stopped({ key }: SecretSettings, { versionId }: RolloutState, what: str
     message: `${what} The consumers of ${key} are stopped and stay so. Version ${versionId} holds every key that the data is under.`,
     hint: `To go back to the key before: ${command('resume', key)}. To complete the rotation: first move AWSCURRENT to that version.`,
   });
+}
+
+/** Data that still needs another key, without the rows that a person has acknowledged. */
+function leftIn({ targets, setAside }: SliceReport, acknowledged: ReadonlySet<string>): number {
+  return targets.reduce((sum, { target, left, poisoned }) => {
+    // An acknowledged row takes the place of one that was counted, and of no other: it is named once, and only poisoned.
+    const mine = setAside.filter((one) => one.target === target && acknowledged.has(rowId(target, one.row)));
+    const known = new Set(mine.map(({ row }) => row));
+    return sum + left - Math.min(known.size, poisoned, left);
+  }, 0);
 }

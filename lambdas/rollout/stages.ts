@@ -21,6 +21,7 @@ import { stage as rollBack } from './roll-back.ts';
 import { stage as rolledBack } from './rolled-back.ts';
 import { stage as settle } from './settle.ts';
 import { stage as stall } from './stall.ts';
+import { stage as sweepRange } from './sweep-range.ts';
 import { stage as verify } from './verify.ts';
 import { stage as withdraw } from './withdraw.ts';
 
@@ -31,6 +32,7 @@ export const stageDefinitions: Readonly<Record<StageId, StageDefinition>> = {
   hold,
   quiesce,
   reencrypt,
+  'sweep-range': sweepRange,
   verify,
   'count-left': countLeft,
   retire,

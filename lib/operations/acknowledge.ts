@@ -9,6 +9,7 @@ import {
   rowId,
   type SetAside,
 } from '../../lambdas/contract/reencryption.ts';
+import type { ReencryptionState } from '../../lambdas/contract/rollout-state.ts';
 import { lookAt } from './look.ts';
 import { refusal } from './refusal.ts';
 import type { Subject } from './subject.ts';
@@ -24,8 +25,10 @@ export interface Acknowledgement {
   readonly datum: SetAside;
   /** The tag that gets it, whole; null: it was acknowledged before. */
   readonly tag: { readonly name: string; readonly value: string } | null;
-  /** What was set aside and is not acknowledged yet, this datum left out. */
+  /** What the rollout lists as set aside and is not acknowledged yet, this datum left out. */
   readonly open: readonly SetAside[];
+  /** How many more it has counted than it lists: its next attempt lists the first of them. */
+  readonly more: number;
 }
 
 /**
@@ -39,7 +42,10 @@ export async function prepareAcknowledgement(
 ): Promise<Acknowledgement> {
   const { overview, rollout } = await lookAt(subject, ports);
   const { key } = subject.secret;
-  const setAside = rollout.is === 'stalled' ? (rollout.state.reencryption?.setAside ?? []) : [];
+  const reencryption = rollout.is === 'stalled' ? rollout.state.reencryption : undefined;
+  const setAside = reencryption?.setAside ?? [];
+  const known = acknowledgedRows(overview.tags);
+  const more = moreThanListed(reencryption, known);
   const datum = setAside.find((one) => one.target === target && one.row === row);
   if (datum === undefined) {
     throw refusal(
@@ -48,17 +54,29 @@ export async function prepareAcknowledgement(
         : `The stopped rollout of ${key} has set aside no row of that name.`,
       setAside.length === 0
         ? `See: keyturn status ${key}.`
-        : `It has set aside: ${setAside.slice(0, 10).map(named).join('; ')}.`,
+        : `It has set aside: ${setAside.slice(0, 10).map(named).join('; ')}${more === 0 ? '' : `, and more than it lists: acknowledge those first, then resume it`}. All of them: keyturn reencrypt ${key} --verify.`,
     );
   }
-  const known = acknowledgedRows(overview.tags);
   const id = rowId(target, row);
   return {
     secretArn: overview.arn,
     datum,
     tag: known.has(id) ? null : tagWith(id, overview.tags, key),
     open: setAside.filter((one) => one !== datum && !known.has(rowId(one.target, one.row))),
+    more,
   };
+}
+
+/**
+ * A state has no room for every row. It counts the rows that were acknowledged before it was made, and does not list
+ * them.
+ */
+function moreThanListed(reencryption: ReencryptionState | undefined, known: ReadonlySet<string>): number {
+  if (reencryption === undefined) return 0;
+  const { targets, setAside } = reencryption;
+  const poisoned = targets.reduce((sum, count) => sum + count.poisoned, 0);
+  const since = setAside.filter(({ target, row }) => known.has(rowId(target, row))).length;
+  return Math.max(0, poisoned - setAside.length - (known.size - since));
 }
 
 /** May run twice. */

@@ -17,6 +17,7 @@ import {
   type SliceReport,
   type TargetCount,
 } from '../../lambdas/contract/reencryption.ts';
+import { isFurther, type Told, together } from '../../lambdas/contract/slices.ts';
 import { lookAt } from './look.ts';
 import { refusal } from './refusal.ts';
 import type { Subject } from './subject.ts';
@@ -38,11 +39,18 @@ export interface Reencrypted {
   readonly writeKey: string;
   readonly otherKeys: readonly string[];
   readonly targets: readonly TargetCount[];
+  /** All of it, up to `mostListed`; the counts of the targets tell how many there are. */
   readonly setAside: readonly SetAside[];
   /** Data that still needs another key, without what was acknowledged. */
   readonly left: number;
   readonly notes: readonly string[];
 }
+
+/** Of a count that gets no further in that: this machine has the time. */
+const longSlice = 24 * 3_600_000;
+
+/** Set-aside data that is listed: 100 bytes each, in this machine's memory. */
+const mostListed = 100_000;
 
 /** Milliseconds of one slice: after it, the next goes on at its cursor. */
 const sliceTime = 60_000;
@@ -73,27 +81,34 @@ export async function reencrypt(
   const document = parseDocument(version.value, `The current value of ${secret.key}`);
   if (work === 'move') demandInUse(subject, document.memory?.phase ?? null);
   const ring = keys.ring(document, false);
-  const slice = { ring, dryRun: work !== 'move', secretId: overview.arn, versionIds: [currentId] };
-  const targets = new Map<string, TargetCount>();
+  const acknowledged = acknowledgedRows(overview.tags);
+  const slice: Omit<Slice, 'cursor'> = {
+    ring,
+    dryRun: work !== 'move',
+    secretId: overview.arn,
+    versionIds: [currentId],
+    acknowledged,
+    listAtMost: mostListed,
+  };
+  const targets: TargetCount[] = [];
   const setAside: SetAside[] = [];
-  const notes: string[] = [];
+  const notes = new Set<string>();
   for (const hook of hooksOf(subject, data)) {
-    const report = await toTheEnd(hook, slice, work, ports, data);
-    for (const count of report.targets) targets.set(count.target, count);
-    setAside.push(...report.setAside);
-    notes.push(...(report.notes ?? []));
+    const told = await toTheEnd(hook, slice, work, ports, data);
+    targets.push(...told.targets);
+    setAside.push(...told.setAside);
+    for (const note of told.notes) notes.add(note);
   }
-  const known = acknowledgedRows(overview.tags);
-  const acknowledged = setAside.filter(({ target, row }) => known.has(rowId(target, row))).length;
-  const left = [...targets.values()].reduce((sum, count) => sum + count.left, 0);
+  const known = setAside.filter(({ target, row }) => acknowledged.has(rowId(target, row))).length;
+  const left = targets.reduce((sum, count) => sum + count.left, 0);
   return {
     secretArn: overview.arn,
     writeKey: ring.write.id,
     otherKeys: ring.others.map(({ id }) => id),
-    targets: [...targets.values()],
+    targets,
     setAside,
-    left: Math.max(0, left - acknowledged),
-    notes,
+    left: Math.max(0, left - known),
+    notes: [...notes],
   };
 }
 
@@ -115,27 +130,46 @@ function hooksOf({ secret }: Subject, { kinds }: DataPorts): BoundReencryption[]
   });
 }
 
+/** What all slices told together: none of them tells of what an earlier one has ended. */
 async function toTheEnd(
   hook: BoundReencryption,
   about: Omit<Slice, 'cursor'>,
   work: Work,
   { clock }: OperatorPorts,
   { credential, progress }: DataPorts,
-): Promise<SliceReport> {
+): Promise<Told & { readonly notes: readonly string[] }> {
   let cursor: string | null = null;
+  let time = sliceTime;
+  let told: Told = { targets: [], setAside: [] };
+  const notes: string[] = [];
   for (;;) {
-    const end = clock.now().getTime() + sliceTime;
+    const end = clock.now().getTime() + time;
     const ports: ReencryptPorts = {
       clock,
       credential,
-      progress,
+      progress: (report) => progress({ ...report, ...together(told, report) }),
       log: () => {},
       remaining: () => Math.max(0, end - clock.now().getTime()),
     };
     const slice = { ...about, cursor };
     const report: SliceReport = await (work === 'verify' ? hook.count(slice, ports) : hook.run(slice, ports));
-    progress(report);
-    if (report.finished) return report;
+    const all = together(told, report);
+    told = all;
+    notes.push(...(report.notes ?? []));
+    progress({ ...report, ...all });
+    if (report.finished) return { ...told, notes };
+    if (work === 'verify' && !isFurther(report, cursor)) {
+      if (time === longSlice) throw notToTheEnd();
+      time = longSlice;
+    }
     cursor = report.cursor;
   }
+}
+
+function notToTheEnd(): KeyturnError {
+  return new KeyturnError({
+    code: 'ReencryptionFailed',
+    message: `The count did not get any further within ${longSlice / 3_600_000} hours.`,
+    hint: 'Count with the platform’s own means, and see there what holds it up.',
+  });
 }

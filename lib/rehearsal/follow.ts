@@ -206,8 +206,9 @@ function mapProgress(entered: HistoryEvent, history: readonly HistoryEvent[]): s
 /** How long the list is that a map was entered with. */
 function itemsIn(details: unknown): number {
   const input = typeof details === 'object' && details !== null ? Reflect.get(details, 'input') : undefined;
-  const instances = typeof input === 'string' ? record(input)?.instances : undefined;
-  return Array.isArray(instances) ? instances.length : 0;
+  const state = typeof input === 'string' ? record(input) : null;
+  const items = state?.ranges ?? state?.instances;
+  return Array.isArray(items) ? items.length : 0;
 }
 
 /** The stage that an event enters; null for other events, and for the states inside a map. */

@@ -10,15 +10,19 @@ interface Here {
   readonly databaseCa: string | null;
 }
 
+/** A rehearsal has few rows: so few are divided, so that the ranges of large tables are rehearsed too. */
+const fewRows = { above: 10, most: 3 };
+
 /**
  * The hook with the secrets that it names by name, since another account's ARN cannot be had here, its database
- * verified by the run's own authority, and its calls sent to the platform's stand-in.
+ * verified by the run's own authority, its rows divided as many are, and its calls sent to the platform's stand-in.
  */
 export function reencryptHere(hook: Hook, { url, databaseCa }: Here): Hook {
   const named = withNames(hook) as Hook;
   return {
     ...named,
     ...(databaseCa === null || !('connection' in named) ? {} : { tls: { ca: databaseCa } }),
+    ...('columns' in named ? { ranges: fewRows } : {}),
     ...(typeof named.url === 'string' ? { url: here(named.url, url) } : {}),
     ...(named.auth === undefined ? {} : { auth: authHere(named.auth, url) }),
   };

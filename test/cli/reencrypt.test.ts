@@ -8,6 +8,7 @@ import { type KeyRing, keyId } from '../../lambdas/contract/ciphers.ts';
 import { type Phase, SecretDocument } from '../../lambdas/contract/document.ts';
 import type { OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
 import { rowId, type SliceReport } from '../../lambdas/contract/reencryption.ts';
+import { notBegun, type RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { hook } from '../../lambdas/hooks/reencrypt/postgres.ts';
 import { acknowledge, prepareAcknowledgement } from '../../lib/operations/acknowledge.ts';
@@ -33,11 +34,11 @@ afterAll(async () => {
 });
 
 /** oCore's example, with the database of this test. */
-function about(): Subject {
+function about(extra: object = {}): Subject {
   const example = subject('SSH_ENCRYPTION_KEY', 'ocore-encryption');
   const reencryptions = example.secret.reencryptions.map((one) => ({
     ...one,
-    members: { ...one.members, tls: { ca: server.ca ?? '' } },
+    members: { ...one.members, tls: { ca: server.ca ?? '' }, ...extra },
   }));
   return { ...example, secret: { ...example.secret, reencryptions } };
 }
@@ -144,11 +145,93 @@ describe('reencrypt', () => {
     expect(rows[0].credential).toEqual(Buffer.from([0]));
   });
 
+  test('tells of every row and every table, however many slices it takes', async () => {
+    await admin.query(
+      `CREATE TABLE ssh_copies AS SELECT * FROM ssh_credentials; ALTER TABLE ssh_copies ADD PRIMARY KEY (id)`,
+    );
+    await admin.query(`INSERT INTO ssh_copies SELECT 's' || n, '\\x00' FROM generate_series(1, 120) AS n`);
+    try {
+      const columns = ['ssh_credentials', 'ssh_copies'].map((table) => ({
+        table,
+        column: 'credential',
+        codec: { id: 'aes-256-gcm', ...options },
+      }));
+      const subject = about({ batch: 20, columns });
+      // Every look at the clock is a minute later: a slice has time for one page.
+      let time = now.getTime();
+      const ports = operator('promoted');
+      const clock = {
+        now: () => {
+          time += 60_000;
+          return new Date(time);
+        },
+        sleep: async () => {},
+      };
+      const data = {
+        kinds: new Map([[hook.kind, hook.connect({ server: sweepServer, random })]]),
+        credential: async () => new Sensitive(server.url('postgres')),
+        progress: () => {},
+      };
+      const done = await reencrypt(subject, 'verify', { ...ports, clock }, data);
+      expect(done.left).toBe(12 + 12 + 120);
+      expect(done.targets.map(({ target, left, poisoned }) => [target, left, poisoned])).toEqual([
+        ['ssh_credentials.credential', 12, 0],
+        ['ssh_copies.credential', 132, 120],
+      ]);
+      expect(new Set(done.setAside.map(({ row }) => row)).size).toBe(120);
+    } finally {
+      await admin.query('DROP TABLE ssh_copies');
+    }
+  });
+
   test('is refused for a secret that encrypts nothing', async () => {
     const data = { kinds: new Map(), credential: async () => new Sensitive(''), progress: () => {} };
     await expect(reencrypt(subject('JWT_SECRET'), 'verify', operator('promoted'), data)).rejects.toThrow(
       'No data that Keyturn could move is encrypted under JWT_SECRET.',
     );
+  });
+});
+
+test('acknowledge tells of rows that the stopped rollout has counted and has no room to list', async () => {
+  const target = 'ssh_credentials.credential';
+  const listed = [11, 12, 13].map((n) => ({ target, row: `row-${n}`, poison: 'truncated' }));
+  const state: RolloutState = {
+    schema: 1,
+    secretId: 'arn',
+    versionId: 'new',
+    previousVersionId: 'old',
+    plan: 'quiesce-and-sweep',
+    publishedAt: now.toISOString(),
+    attempt: 1,
+    reencryption: {
+      ...notBegun,
+      finished: true,
+      targets: [{ target, total: 20, moved: 12, left: 8, poisoned: 8 }],
+      setAside: listed,
+    },
+    failure: { Error: 'DataLeft' },
+  };
+  const stalled = (tags: Record<string, string>) => {
+    const ports = operator('promoted', tags);
+    const input = JSON.stringify(state);
+    const execution = { status: 'FAILED', error: 'RolloutStalled', startedAt: now, stoppedAt: now, input };
+    const entered = { enteredAt: now, input, failures: 0, lastFailure: null };
+    return {
+      ...ports,
+      rollouts: {
+        ...ports.rollouts,
+        describe: async (arn: string) => (/-\d$/.test(arn) ? null : execution),
+        states: async () => ['count-left', 'stall'].map((name) => ({ ...entered, name })),
+      },
+    } as unknown as OperatorPorts;
+  };
+  // One was acknowledged before the attempt, and one of its list since.
+  const tags = { 'keyturn:acknowledged-1': [1, 11].map((n) => rowId(target, `row-${n}`)).join(' ') };
+  const prepared = await prepareAcknowledgement(about(), { target, row: 'row-12' }, stalled(tags));
+  expect(prepared).toMatchObject({ open: [{ row: 'row-13' }], more: 4 });
+  expect(prepared.tag?.value.split(' ')).toHaveLength(3);
+  await expect(prepareAcknowledgement(about(), { target, row: 'row-2' }, stalled({}))).rejects.toMatchObject({
+    hint: expect.stringContaining('more than it lists'),
   });
 });
 
@@ -166,6 +249,7 @@ test('acknowledge is refused where no stopped rollout has set a row aside, and w
       datum: { target: 't', row: 'r', poison: 'truncated' },
       tag: { name: 'keyturn:acknowledged-1', value: rowId('t', 'r') },
       open: [],
+      more: 0,
     },
     operator('promoted', tags),
   );

@@ -160,6 +160,7 @@ describe('tables and files', () => {
         'consumers',
         'publish-phase',
         'stopped-mark',
+        'range-results',
       ]),
     );
     expect(files).toEqual(new Set(Object.keys(stageDefinitions)));

@@ -14,7 +14,7 @@ import {
   wayBackOf,
   waysOut,
 } from '../../lambdas/contract/plan.ts';
-import { stages } from '../../lambdas/contract/stages.ts';
+import { type StageDescription, type StageId, stages } from '../../lambdas/contract/stages.ts';
 import { RolloutMachine } from '../../lib/rollout-machine.ts';
 import { newApp } from './synth.ts';
 import { object, Synthesised } from './template.ts';
@@ -59,7 +59,13 @@ describe.each(planIds)('the state machine of %s', (id) => {
   });
 
   it('has the stages of the plan and of its ways out, their waits and its ends, and no other state', () => {
-    const known = [...plan.stages, ...waysOut.stall.stages, ...waysOut[wayBackOf(plan)].stages, ...handOver];
+    const named: readonly StageId[] = [
+      ...plan.stages,
+      ...waysOut.stall.stages,
+      ...waysOut[wayBackOf(plan)].stages,
+      ...handOver,
+    ];
+    const known = named.flatMap((stage) => [stage, (stages[stage] as StageDescription).over ?? stage]);
     for (const name of Object.keys(states)) {
       const plain = name.replace(/^wait (before|after) |: more\?$/g, '').replace(/ [0-9]+$/, '');
       expect([...known, 'done', 'superseded', 'stalled', 'rolled back']).toContain(plain);
@@ -165,6 +171,82 @@ it('redeploy-and-prove, state by state', () => {
   );
 });
 
+describe('a stage over ranges', () => {
+  const machine = template.one('AWS::StepFunctions::StateMachine', ({ StateMachineName }) =>
+    String(StateMachineName).endsWith('overlap-and-reencrypt'),
+  );
+  const states = object(object(JSON.parse(String(machine.properties.DefinitionString))).States);
+
+  it('is come to only where the stage before left ranges, and leads back to it', () => {
+    expect(states['reencrypt: more?']).toEqual({
+      Type: 'Choice',
+      Choices: [
+        {
+          And: [
+            { Variable: '$.reencryption.finished', BooleanEquals: false },
+            { Variable: '$.ranges', IsPresent: true },
+          ],
+          Next: 'sweep-range',
+        },
+        { Variable: '$.reencryption.finished', BooleanEquals: false, Next: 'reencrypt' },
+      ],
+      Default: 'verify',
+    });
+    expect(states['sweep-range']).toMatchObject({ Next: 'reencrypt' });
+    expect(states['sweep-range 2']).toMatchObject({ Next: 'reencrypt 2' });
+  });
+
+  it('is a distributed map that never fails: a range runs slice after slice, and is recorded when it fails for good', () => {
+    const { Type, ItemsPath, MaxConcurrencyPath, ResultPath, ToleratedFailurePercentage, ItemProcessor } =
+      object(states['sweep-range']);
+    expect({ Type, ItemsPath, MaxConcurrencyPath, ResultPath, ToleratedFailurePercentage }).toEqual({
+      Type: 'Map',
+      ItemsPath: '$.ranges',
+      MaxConcurrencyPath: '$.rangesAtOnce',
+      ResultPath: '$.ranges',
+      ToleratedFailurePercentage: 100,
+    });
+    expect(ItemProcessor).toMatchObject({
+      ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
+      StartAt: 'sweep-range: one',
+      States: {
+        'sweep-range: one': {
+          Resource: functionArn('sweep-range'),
+          Next: 'sweep-range: more?',
+          Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: 'sweep-range: failed' }],
+        },
+        'sweep-range: more?': {
+          Choices: [{ Variable: '$.finished', BooleanEquals: false, Next: 'sweep-range: one' }],
+          Default: 'sweep-range: swept',
+        },
+        'sweep-range: swept': {
+          Parameters: { 'target.$': '$.range.target', outcome: 'swept', 'moved.$': '$.moved' },
+        },
+        'sweep-range: failed': {
+          Parameters: {
+            'target.$': '$.range.target',
+            outcome: 'failed',
+            'moved.$': '$.moved',
+            'code.$': '$.failure.Error',
+          },
+        },
+      },
+    });
+  });
+
+  it('needs a role that may start executions of its own machine only', () => {
+    const role = template
+      .all('AWS::IAM::Role')
+      .filter(({ properties }) => JSON.stringify(properties).includes('states:StartExecution'))
+      .filter(({ properties }) => JSON.stringify(properties).includes('overlap-and-reencrypt'));
+    expect(role).toHaveLength(1);
+    const arn = 'arn:aws:states:eu-west-1:111122223333:stateMachine:keyturn-test-overlap-and-reencrypt';
+    expect(JSON.stringify(role[0]?.properties)).toContain(
+      JSON.stringify({ Action: 'states:StartExecution', Effect: 'Allow', Resource: arn }),
+    );
+  });
+});
+
 describe('a stage over a list', () => {
   const retry = stages['renew-instances'].retry.map((one) => ({
     ErrorEquals: [...one.errors],
@@ -258,7 +340,8 @@ describe('a stage over a list', () => {
     const items = distributed
       .all('AWS::IAM::Role')
       .map(({ properties }) => properties.Policies)
-      .filter((policies) => JSON.stringify(policies).includes('states:StartExecution'));
+      .filter((policies) => JSON.stringify(policies).includes('states:StartExecution'))
+      .filter((policies) => JSON.stringify(policies).includes('redeploy-instances'));
     expect(items).toHaveLength(1);
     expect(items[0]).toContainEqual({
       PolicyName: 'Items',

@@ -5,7 +5,7 @@ import { givenUpLabel, stoppedTag } from '../../lambdas/contract/marks.ts';
 import { plans, wayBackOf, waysOut } from '../../lambdas/contract/plan.ts';
 import { acknowledgedTag, rowId } from '../../lambdas/contract/reencryption.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
-import { dataSettings, envelope, keyring, single, versioned, withData } from './data-settings.ts';
+import { dataSettings, divided, envelope, keyring, single, versioned, withData } from './data-settings.ts';
 import { Checker } from './invariants.ts';
 import { type Setting, secretName, World } from './world.ts';
 
@@ -326,6 +326,76 @@ describe('the hook', () => {
     expect(endsOf(world)).toEqual(['stalled', 'stalled', 'completed']);
     expect(checker.broken).toEqual([]);
     expect(world.store?.rows.get('poisoned-0')?.written).toBe(0);
+  });
+});
+
+describe('ranges', () => {
+  const way: readonly string[] = plans['overlap-and-reencrypt'].stages;
+  const nthOfRanges = way.indexOf('reencrypt') + 2;
+  const ended = (world: World) => world.rollouts.at(-1)?.last.reencryption?.ranges;
+
+  test('are swept before the stage that made them looks at everything, forward and back', async () => {
+    const { world, checker, key } = await started(divided);
+    world.abortAt = way.indexOf('verify') + 2;
+    await world.rotate();
+    await world.clock.advance(6 * hour);
+    expect(world.rollouts[0]?.entered).toContain('sweep-range');
+    expect(ended(world)).toMatchObject([{ target: 'rows', swept: 3, failed: 0 }]);
+    expect(ended(world)?.[0]?.moved).toBeGreaterThan(0);
+    world.goBack();
+    await world.clock.advance(6 * hour);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['aborted', 'rolled-back']);
+    expect(world.rollouts[1]?.entered).toContain('sweep-range');
+    // They know the keys of the version that was given up.
+    expect(ended(world)?.[0]?.moved).toBeGreaterThan(0);
+    expectSettled(world, key);
+  });
+
+  test.each([
+    ['whose cursor is lost', { cursor: 'lost' }],
+    ['whose cursor is of another range', { cursor: 'stale' }],
+    ['with two workers each', { beside: true }],
+  ] as const)('%s', async (_what, faults) => {
+    const { world, checker } = await started(divided);
+    Object.assign(world.store?.faults ?? {}, faults);
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    checker.atEnd(world);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['completed']);
+    expect(world.store?.faults.cursor).toBe('kept');
+    expectSettled(world, keyIn(world));
+  });
+
+  test('of which one fails for good: it is recorded, and the rest of it is moved after them', async () => {
+    const { world, checker } = await started(divided);
+    Object.assign(world.store?.faults ?? {}, { failingRange: true });
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    checker.atEnd(world);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['completed']);
+    expect(ended(world)).toMatchObject([{ swept: 2, failed: 1, code: 'ReencryptionFailed' }]);
+    expectSettled(world, keyIn(world));
+  });
+
+  test.each([
+    ['resumed', 'completed'],
+    ['taken back', 'rolled-back'],
+  ])('that were cut off before they were swept, and the rollout is %s', async (what, end) => {
+    const { world, checker, key } = await started(divided);
+    world.abortAt = nthOfRanges;
+    await world.rotate();
+    await world.clock.advance(6 * hour);
+    expect(world.rollouts[0]?.last.ranges).toHaveLength(3);
+    if (what === 'resumed') world.resume();
+    else world.goBack();
+    await world.clock.advance(6 * hour);
+    expect(checker.broken).toEqual([]);
+    expect(endsOf(world)).toEqual(['aborted', end]);
+    expect(world.rollouts[1]?.entered).toContain('sweep-range');
+    expectSettled(world, end === 'completed' ? keyIn(world) : key);
   });
 });
 

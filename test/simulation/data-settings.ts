@@ -69,3 +69,6 @@ export function withData(setting: Setting, members: Partial<NonNullable<Setting[
   if (setting.data === undefined) throw new Error('no data is under its keys');
   return { ...setting, data: { ...setting.data, ...members } };
 }
+
+/** Rows that are many for one worker: moved in three ranges of two slices, and counted in three slices. */
+export const divided: Setting = withData(keyring, { rows: 9, ranges: 3, countRows: 4 });

@@ -5,6 +5,8 @@
  */
 import * as z from 'zod/mini';
 import { type KeyRing, keyId } from '../../lambdas/contract/ciphers.ts';
+import { KeyturnError } from '../../lambdas/contract/errors.ts';
+import { type KeyRange, rangesBetween } from '../../lambdas/contract/ranges.ts';
 import { defineReencrypt, type Slice, type SliceReport } from '../../lambdas/contract/reencryption.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 
@@ -37,6 +39,10 @@ export interface DataSetting {
   readonly ends?: 'completed' | 'rolled-back' | 'stalled';
   /** Rows that no key opens. Default: none. */
   readonly poisoned?: number;
+  /** Ranges that the rows are divided into. Default: they are not. */
+  readonly ranges?: number;
+  /** Rows that one slice counts. Default: all. */
+  readonly countRows?: number;
 }
 
 /** What goes wrong with the hook itself. */
@@ -45,8 +51,10 @@ export interface StoreFaults {
   cursor: 'kept' | 'lost' | 'stale';
   /** A second worker runs beside each slice. */
   beside: boolean;
+  /** The first range fails, each time that it has come to its second page. */
+  failingRange: boolean;
 }
-export const noStoreFaults: StoreFaults = { cursor: 'kept', beside: false };
+export const noStoreFaults: StoreFaults = { cursor: 'kept', beside: false, failingRange: false };
 
 /** Rows that the consumers write all the time; the others only the hook moves. */
 const hotRows = 2;
@@ -98,6 +106,11 @@ export class Store {
     this.#write(id, `turn ${this.#turn}`, this.#setting.keysOf(writer).write);
   }
 
+  get sizes(): StorePort['sizes'] {
+    const { ranges = 1, countRows = Number.POSITIVE_INFINITY } = this.#setting;
+    return { ranges, countRows };
+  }
+
   /** Rows after this one, in the order of their ids. */
   page(after: string | null, count: number): (Row & { id: string })[] {
     return [...this.rows]
@@ -137,9 +150,11 @@ export interface StorePort {
   readonly options: StoreFaults;
   /** Hears of every slice before it is worked on. */
   given(slice: Slice): void;
+  readonly sizes: { readonly ranges: number; readonly countRows: number };
 }
 
 const pageRows = 2;
+const target = 'rows';
 
 export const storeHook = defineReencrypt<{ readonly kind: 'memory' }, StorePort>({
   kind: 'memory',
@@ -148,24 +163,51 @@ export const storeHook = defineReencrypt<{ readonly kind: 'memory' }, StorePort>
   statements: () => [],
   credentials: () => [],
 
+  async divide(_hook, _slice, port) {
+    if (port.sizes.ranges === 1) return null;
+    const rows = await port.page(null, Number.POSITIVE_INFINITY);
+    const step = Math.ceil(rows.length / port.sizes.ranges);
+    const ends = rows.filter((_, index) => index % step === step - 1).slice(0, port.sizes.ranges - 1);
+    const ranges = rangesBetween(
+      target,
+      ends.map(({ id }) => [id]),
+    );
+    return { ranges, atOnce: 2 };
+  },
+
   async run(_hook, whole, port) {
     port.given(whole);
-    const { ring, cursor } = whole;
+    const { ring, cursor, range } = whole;
     const from = found(cursor, port.options);
-    const [report] = await Promise.all([
-      slice(ring, from, port),
-      ...(port.options.beside ? [slice(ring, from, port)] : []),
-    ]);
+    const work = () => (range === undefined ? slice(ring, from, port) : rangeSlice(ring, from, port, range));
+    const [report] = await Promise.all([work(), ...(port.options.beside ? [work()] : [])]);
     return report;
   },
 
   async count(_hook, whole, port) {
     port.given(whole);
-    const { ring } = whole;
-    const rows = await port.page(null, Number.POSITIVE_INFINITY);
-    return counted(rows, ring, true, null);
+    const { ring, cursor, work } = whole;
+    const at = countedTo(cursor, work);
+    const rows = await port.page(at.after, port.sizes.countRows);
+    const left = rows.filter((row) => keyOf(row, ring) !== ring.write);
+    const poisoned = left.filter((row) => keyOf(row, ring) === undefined);
+    const sums = { left: at.left + left.length, poisoned: at.poisoned + poisoned.length };
+    const finished = rows.length < port.sizes.countRows;
+    const next = { work, after: rows.at(-1)?.id ?? null, ...sums };
+    return {
+      finished,
+      cursor: finished ? null : JSON.stringify(next),
+      targets: [{ target, total: null, moved: 0, ...sums }],
+      setAside: poisoned.map(({ id }) => ({ target, row: id, poison: 'unknown-key' })),
+    };
   },
 });
+
+function countedTo(cursor: string | null, work: Slice['work']) {
+  const nothing = { after: null, left: 0, poisoned: 0 };
+  const at = cursor === null ? null : JSON.parse(cursor);
+  return at?.work === work ? at : nothing;
+}
 
 /** What a slice finds as its cursor: once, another one than the slice before left. */
 function found(cursor: string | null, faults: StoreFaults): string | null {
@@ -173,6 +215,32 @@ function found(cursor: string | null, faults: StoreFaults): string | null {
   const wrong = faults.cursor === 'lost' ? null : 'row-0';
   faults.cursor = 'kept';
   return wrong;
+}
+
+/** The rows of a range are gone over once. */
+async function rangeSlice(
+  ring: KeyRing,
+  from: string | null,
+  port: StorePort,
+  { after, upTo }: KeyRange,
+): Promise<SliceReport> {
+  if (port.options.failingRange && after === null && from !== null) {
+    throw new KeyturnError({
+      code: 'ReencryptionFailed',
+      message: 'The range cannot be reached.',
+      retryable: true,
+    });
+  }
+  const page = await port.page(from ?? after?.[0] ?? null, pageRows);
+  const rows = page.filter(({ id }) => upTo === null || id <= (upTo[0] ?? ''));
+  let moved = 0;
+  for (const row of rows) {
+    if (row.under === ring.write.text.reveal() || keyOf(row, ring) === undefined) continue;
+    if (await port.swap(row.id, row, ring.write.text.reveal())) moved += 1;
+  }
+  const finished = rows.length < pageRows;
+  const cursor = finished ? null : (rows.at(-1)?.id ?? null);
+  return { finished, cursor, targets: [{ target, total: null, moved, left: 0, poisoned: 0 }], setAside: [] };
 }
 
 async function slice(ring: KeyRing, from: string | null, port: StorePort): Promise<SliceReport> {
@@ -203,7 +271,6 @@ function counted(
 ): SliceReport {
   const left = rows.filter((row) => keyOf(row, ring) !== ring.write);
   const poisoned = left.filter((row) => keyOf(row, ring) === undefined);
-  const target = 'rows';
   return {
     finished,
     cursor: finished ? null : cursor,

@@ -24,7 +24,12 @@ import {
   waysOut,
 } from '../../lambdas/contract/plan.ts';
 import type { Clock, Events, Log, Metrics } from '../../lambdas/contract/ports.ts';
-import { itemMembers, type RolloutState } from '../../lambdas/contract/rollout-state.ts';
+import {
+  itemMembers,
+  type RangeItem,
+  type RangeResult,
+  type RolloutState,
+} from '../../lambdas/contract/rollout-state.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import type { Settings } from '../../lambdas/contract/settings.ts';
@@ -583,12 +588,21 @@ export class World {
       }
       if (!result.ok) return ended(way, index, state, result.error);
       state = result.state;
-      const { repeats } = stages[id] as StageDescription;
-      // The state machine comes back to a stage that has more to do.
+      const { repeats, over } = stages[id] as StageDescription;
+      if (repeats !== undefined) rollout.transitions += 1;
+      // The state machine comes back to a stage that has more to do, over the ranges that it may have left.
       while (repeats !== undefined && (state as RolloutState)[repeats]?.finished === false) {
-        rollout.transitions += 2;
         rollout.last = state as RolloutState;
+        if (over !== undefined && (state as RolloutState).ranges !== undefined) {
+          rollout.entered.push(over);
+          if (rollout.entered.length === this.abortAt) {
+            this.abortAt = null;
+            return { is: 'aborted' };
+          }
+          state = await this.#ranges(over, state as RolloutState, rollout);
+        }
         const again = await this.#stage(id, state, rollout);
+        rollout.transitions += 1;
         if (!again.ok) return ended(way, index, state, again.error);
         state = again.state;
       }
@@ -606,6 +620,27 @@ export class World {
       results.push(result.ok ? result.state : { id: item, outcome: 'failed', code: result.error.name });
     }
     return { ...state, [items]: results };
+  }
+
+  /** A stage over ranges, one after the other, each slice after slice: what fails for good is recorded. */
+  async #ranges(id: StageId, state: RolloutState, rollout: Rollout): Promise<unknown> {
+    const results: RangeResult[] = [];
+    for (const range of state.ranges ?? []) {
+      if ('outcome' in range) throw new Error('a range was swept twice');
+      let item: RangeItem = range;
+      let code: string | undefined;
+      do {
+        const result = await this.#stage(id, item, rollout);
+        if (result.ok) item = result.state as RangeItem;
+        else code = result.error.name;
+      } while (!item.finished && code === undefined);
+      const { moved } = item;
+      const { target } = item.range;
+      results.push(
+        code === undefined ? { target, outcome: 'swept', moved } : { target, outcome: 'failed', moved, code },
+      );
+    }
+    return { ...state, ranges: results };
   }
 
   /** @param state the stage's input, or what makes it from the number of tries before. */
@@ -671,7 +706,14 @@ export class World {
   #storePort(process: Process): StorePort {
     const { store } = this;
     if (store === null) {
-      return { page: async () => [], swap: async () => false, options: noStoreFaults, given: () => {} };
+      const sizes = { ranges: 1, countRows: 1 };
+      return {
+        page: async () => [],
+        swap: async () => false,
+        options: noStoreFaults,
+        given: () => {},
+        sizes,
+      };
     }
     return {
       page: (afterRow, count) => this.gate.call('SELECT', process, async () => store.page(afterRow, count)),
@@ -699,6 +741,7 @@ export class World {
           this.unnamedKeys.push(ring.write.id);
         }
       },
+      sizes: store.sizes,
     };
   }
 

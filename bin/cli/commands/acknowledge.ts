@@ -22,15 +22,19 @@ acknowledged one by one, and only those that a stopped rollout has set aside.`,
     const row = { target: demanded(given, 'target'), row: demanded(given, 'row') };
     const prepared = await prepareAcknowledgement(subject, row, ports);
     await acknowledge(prepared, ports);
-    const { datum, open } = prepared;
+    const { datum, open, more } = prepared;
+    const further =
+      more === 0
+        ? ''
+        : `${more} more are set aside than the rollout lists: its next attempt lists the first of them, keyturn reencrypt ${key} --verify all.\n`;
     const left =
       open.length === 0
-        ? `Nothing else is set aside. To go on: keyturn resume ${key}\n`
-        : `Still set aside:\n${open.map((one) => `  ${named(one)}\n`).join('')}`;
+        ? `${more === 0 ? 'Nothing else is set aside. ' : further}To go on: keyturn resume ${key}\n`
+        : `Still set aside:\n${open.map((one) => `  ${named(one)}\n`).join('')}${further}`;
     return {
       exitCode: exitCodes.ok,
       text: `Row ${datum.row} of ${datum.target} (${datum.poison}) is acknowledged.\n${left}`,
-      json: { secret: key, acknowledged: datum, open },
+      json: { secret: key, acknowledged: datum, open, more },
     };
   },
 };

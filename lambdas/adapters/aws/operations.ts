@@ -100,7 +100,7 @@ function statesIn(events: readonly HistoryEvent[]): EnteredState[] {
   const states: EnteredState[] = [];
   for (const event of events) {
     const entered = event.stateEnteredEventDetails;
-    if (entered !== undefined) {
+    if (entered !== undefined && !isInner(entered.name ?? '')) {
       states.push({
         name: entered.name ?? '',
         enteredAt: event.timestamp ?? new Date(0),
@@ -116,6 +116,11 @@ function statesIn(events: readonly HistoryEvent[]): EnteredState[] {
     states.splice(-1, 1, { ...last, failures: last.failures + 1, lastFailure });
   }
   return states;
+}
+
+/** The states of a map's items and the choices behind a stage: each is named after its stage, with a colon. */
+function isInner(name: string): boolean {
+  return name.includes(': ');
 }
 
 /** A function that is its state's resource fails under one name, any other task under another. */

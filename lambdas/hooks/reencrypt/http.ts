@@ -3,7 +3,7 @@ import { keyStatements } from '../../contract/credential.ts';
 import { KeyturnError } from '../../contract/errors.ts';
 import {
   defineReencrypt,
-  mostSetAside,
+  listed,
   type ReencryptPorts,
   type SetAside,
   type Slice,
@@ -94,7 +94,7 @@ async function overTenants(
     finished: done,
     cursor: done ? null : cursorOf(progress),
     targets: targetsOf(extra),
-    setAside: setAside.slice(0, mostSetAside),
+    setAside: listed(setAside, slice),
   });
 
   for (const tenant of await tenants()) {

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { KeyturnError } from '../../contract/errors.ts';
 import {
   defineReencrypt,
-  mostSetAside,
+  listed,
   type ReencryptPorts,
   type Slice,
   SliceReport,
@@ -103,7 +103,7 @@ async function invoked(
     const deadline = Math.max(1, remaining() - margin);
     const event = eventOf(slice, work, report.cursor, deadline);
     const answer = await functions.invoke(name, event, deadline);
-    const next = joined(report, reportOf(name, answer));
+    const next = joined(report, reportOf(name, answer), slice);
     const stands = next.cursor === report.cursor;
     report = next;
     progress(report);
@@ -133,7 +133,7 @@ function eventOf(
 }
 
 /** Counts are of the whole run, so the later ones stand; what was set aside is added. */
-function joined(before: SliceReport, next: SliceReport): SliceReport {
+function joined(before: SliceReport, next: SliceReport, slice: Slice): SliceReport {
   const targets = new Map([...before.targets, ...next.targets].map((count) => [count.target, count]));
   const rows = new Map(
     [...before.setAside, ...next.setAside].map((one) => [`${one.target} ${one.row}`, one]),
@@ -142,7 +142,7 @@ function joined(before: SliceReport, next: SliceReport): SliceReport {
     ...next,
     cursor: next.finished ? null : next.cursor,
     targets: [...targets.values()],
-    setAside: [...rows.values()].slice(0, mostSetAside),
+    setAside: listed([...rows.values()], slice),
   };
 }
 

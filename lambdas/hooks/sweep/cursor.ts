@@ -39,13 +39,13 @@ export const begin = (work: string, column: number, pass = 1, moved = 0): Cursor
 });
 
 /**
- * Names the work that a cursor belongs to: these columns, moved to this key out of these. The way back of a rollout
- * must not go on where the way forward stopped.
+ * Names the work that a cursor belongs to: these columns, moved to this key out of these, within this range. The way
+ * back of a rollout must not go on where the way forward stopped.
  */
-export function workOf(columns: readonly Column[], { ring, dryRun }: Slice): string {
+export function workOf(columns: readonly Column[], { ring, dryRun, range, work }: Slice): string {
   const others = ring.others.map(({ id }) => id).sort();
   const along = columns.map((column) => [targetOf(column), column.key]);
-  const parts = JSON.stringify([ring.write.id, others, dryRun, along]);
+  const parts = JSON.stringify([ring.write.id, others, dryRun, along, range ?? null, work ?? null]);
   return createHash('sha256').update(parts).digest('hex').slice(0, 12);
 }
 

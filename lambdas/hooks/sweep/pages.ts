@@ -1,6 +1,7 @@
 /** Reads a column page by page along its key, and writes rows back only where nobody else has written since. */
 import { createHash } from 'node:crypto';
 import type { RowContext, Stored } from '../../contract/ciphers.ts';
+import type { KeyRange } from '../../contract/ranges.ts';
 import { type Column, quoted, tableOf } from './columns.ts';
 import type { Cells, Connection, Value } from './connection.ts';
 import type { TableFacts } from './facts.ts';
@@ -34,7 +35,7 @@ export interface Rewritten {
 
 export interface Pages {
   /**
-   * @param after the key of the last row that is done with; null: from the first one.
+   * @param after the key of the last row that is done with; null: from the first one of the range.
    * @param limit rows to be looked at, at most; there are fewer where they are large (`mostPageBytes`).
    */
   read(after: readonly string[] | null, limit: number): Promise<Page>;
@@ -58,6 +59,7 @@ const mostTransactions = 4 * mostPassedOver;
 /**
  * @param facts of the table, whose columns the statements cast to.
  * @param own what this sweep has written over these two connections.
+ * @param range whose rows are read. Default: all.
  */
 export function pagesOf(
   column: Column,
@@ -65,21 +67,23 @@ export function pagesOf(
   own: OwnWrites,
   reader: Connection,
   writer: Connection,
+  range: Bounds = { after: null, upTo: null },
 ): Pages {
-  const select = selectOf(column, facts);
+  const select = selectOf(column, facts, range);
   const update = updateOf(column, facts);
   const names = { later: nameOf(select.later), update: nameOf(update) };
   const cells = cellsOf(column);
 
   return {
-    async read(after, limit) {
-      if (after === null) own.rewind();
+    async read(done, limit) {
+      if (done === null) own.rewind();
+      const after = done ?? range.after;
       const most = own.known ? limit * mostPassedOver : limit;
       const asked = [most, limit, own.next(mostTransactions)];
       const { rows } =
         after === null
-          ? await reader.query(select.first, asked)
-          : await reader.query(select.later, [...asked, ...after], names.later);
+          ? await reader.query(select.first, [...asked, ...(range.upTo ?? [])])
+          : await reader.query(select.later, [...asked, ...after, ...(range.upTo ?? [])], names.later);
       const end = rows.at(-1);
       if (end === undefined) return { rows: [], end: null, seen: 0, last: true };
       own.reached(String(end.xmin_text));
@@ -128,13 +132,18 @@ function cellsOf({ key, additionalData = [] }: Column): RowCells {
 }
 
 type Facts = Pick<TableFacts, 'columns' | 'triggers'>;
+type Bounds = Pick<KeyRange, 'after' | 'upTo'>;
 
 function typesOf({ key }: Column, { columns }: Facts): readonly string[] {
   return key.map((name) => columns.get(name)?.type ?? 'text');
 }
 
 /** `$1` rows that may be passed over or looked at, `$2` that may be looked at, `$3` the transactions that are passed over. */
-function selectOf(column: Column, facts: Facts): { readonly first: string; readonly later: string } {
+function selectOf(
+  column: Column,
+  facts: Facts,
+  { upTo }: Bounds,
+): { readonly first: string; readonly later: string } {
   const key = column.key.map(quoted);
   const value = quoted(column.column);
   const raw = key.map((_, index) => `raw${index}`).join(', ');
@@ -166,8 +175,16 @@ function selectOf(column: Column, facts: Facts): { readonly first: string; reado
          FROM (SELECT ${inner} FROM ${tableOf(column)} WHERE ${value} IS NOT NULL${bound} ORDER BY ${key.join(', ')} LIMIT $1) AS page
        WINDOW along AS (ORDER BY ${raw} ROWS UNBOUNDED PRECEDING)
      ) AS sized WHERE before <= ${mostPageBytes} AND looked_at <= $2 AND (stored IS NOT NULL OR is_end) ORDER BY ${raw}`;
-  const bounds = typesOf(column, facts).map((type, index) => `$${index + 4}::${type}`);
-  return { first: page(''), later: page(` AND (${key.join(', ')}) > (${bounds.join(', ')})`) };
+  const whole = `(${key.join(', ')})`;
+  const placeFrom = (first: number) =>
+    `(${typesOf(column, facts)
+      .map((type, index) => `$${index + first}::${type}`)
+      .join(', ')})`;
+  const endFrom = (first: number) => (upTo === null ? '' : ` AND ${whole} <= ${placeFrom(first)}`);
+  return {
+    first: page(endFrom(4)),
+    later: page(` AND ${whole} > ${placeFrom(4)}${endFrom(4 + key.length)}`),
+  };
 }
 
 /**

@@ -1,18 +1,17 @@
 /** A sweep over all declared columns: one slice of it. */
 
-import type { Cipher } from '../../contract/ciphers.ts';
 import { KeyturnError } from '../../contract/errors.ts';
 import type { Random } from '../../contract/ports.ts';
 import type { ReencryptPorts, Slice, SliceReport } from '../../contract/reencryption.ts';
-import { type Column, codecOfColumn, targetOf } from './columns.ts';
+import { type Column, targetOf } from './columns.ts';
 import type { Connection } from './connection.ts';
 import { begin, type Cursor, parseCursor, workOf } from './cursor.ts';
-import { factsOf, type TableFacts } from './facts.ts';
 import { OwnWrites } from './own-writes.ts';
 import { type PaceLimits, paceOf } from './pace.ts';
 import { pagesOf } from './pages.ts';
-import { demandRightCodec, runPass } from './pass.ts';
-import { demandNoObstacle, notesOn } from './plan-check.ts';
+import { runPass } from './pass.ts';
+import { notesOn } from './plan-check.ts';
+import { demandReadable, type Ready, readyOf } from './ready.ts';
 import { Tally } from './tally.ts';
 
 export interface Sweep {
@@ -36,7 +35,8 @@ const mostPasses = 20;
 const passPause = 500;
 
 /**
- * Passes over each column until one finds nothing. A dry run looks at everything once and writes nothing.
+ * Passes over each column until one finds nothing. A dry run looks at everything once and writes nothing; a range
+ * is gone over once, since the passes over the whole column come after it.
  *
  * @throws KeyturnError HookRefused before anything was changed, when one of the declared columns is not what the
  *   database has; ReencryptionFailed when a column does not come to an end.
@@ -57,19 +57,13 @@ export async function runSweep(sweep: Sweep, slice: Slice, ports: ReencryptPorts
   }
 }
 
-/** A column that nothing keeps from being swept. */
-interface Ready {
-  readonly column: Column;
-  readonly facts: TableFacts;
-  readonly cipher: Cipher;
-}
-
 /** One slice: what it knows survives a lost connection, and is told to nobody but the report. */
 class Work {
   readonly #sweep: Sweep;
   readonly #slice: Slice;
   readonly #ports: ReencryptPorts;
   readonly #work: string;
+  readonly #columns: readonly Column[];
   readonly #tally: Tally;
   #passes = 0;
   #cursor: Cursor;
@@ -78,9 +72,13 @@ class Work {
     this.#sweep = sweep;
     this.#slice = slice;
     this.#ports = ports;
-    this.#work = workOf(sweep.columns, slice);
-    this.#cursor = parseCursor(slice.cursor, this.#work, sweep.columns.length);
-    this.#tally = new Tally(slice.dryRun, ports.clock, this.#cursor);
+    const { range } = slice;
+    this.#columns = sweep.columns.filter(
+      (column) => range === undefined || targetOf(column) === range.target,
+    );
+    this.#work = workOf(this.#columns, slice);
+    this.#cursor = parseCursor(slice.cursor, this.#work, this.#columns.length);
+    this.#tally = new Tally(slice, ports.clock, this.#cursor);
   }
 
   position(): string {
@@ -108,31 +106,17 @@ class Work {
     }
   }
 
-  /** Looks at every column before the first row is changed. */
+  /** Looks at every column before the first row is changed; at the rows, where they were not looked at before. */
   async #prepare(reader: Connection): Promise<Ready[]> {
-    const { ring, dryRun } = this.#slice;
-    const { columns, random } = this.#sweep;
-    const intent = { writes: !dryRun, versioned: ring.write.version !== undefined };
-    const ready: Ready[] = [];
-    for (const column of columns) {
-      const facts = await factsOf(column, reader);
-      demandNoObstacle(column, facts, intent);
-      ready.push({ column, facts, cipher: codecOfColumn(column).bind(ring, random, this.#ports.clock) });
+    const { random, batch } = this.#sweep;
+    const { column, pass, after } = this.#cursor;
+    const ready = await readyOf(this.#columns, this.#slice, reader, { random, clock: this.#ports.clock });
+    if (this.#slice.range === undefined && column === 0 && pass === 1 && after === null) {
+      for (const one of ready) await demandReadable(one, this.#slice, batch, reader);
+      this.#tally.note(ready.flatMap((one) => notesOn(one.column, one.facts)));
     }
-    if (this.#cursor.column === 0 && this.#cursor.pass === 1 && this.#cursor.after === null) {
-      for (const one of ready) await this.#demandReadable(one, reader);
-      this.#tally.note(ready.flatMap(({ column, facts }) => notesOn(column, facts)));
-    }
-    this.#tally.expect(ready.slice(this.#cursor.column));
+    this.#tally.expect(ready.slice(column));
     return ready;
-  }
-
-  async #demandReadable({ column, facts, cipher }: Ready, reader: Connection): Promise<void> {
-    const { rows } = await pagesOf(column, facts, new OwnWrites(), reader, reader).read(
-      null,
-      this.#sweep.batch,
-    );
-    demandRightCodec(column, cipher, this.#slice.ring, rows);
   }
 
   /** @returns false when the time ran short. */
@@ -142,7 +126,7 @@ class Work {
     reader: Connection,
     writer: Connection,
   ): Promise<boolean> {
-    const { ring, dryRun } = this.#slice;
+    const { ring, dryRun, range } = this.#slice;
     const { limits, batch } = this.#sweep;
     const { clock, remaining } = this.#ports;
     if (this.#cursor.after === null && this.#cursor.pass > 2) await clock.sleep(passPause);
@@ -150,7 +134,7 @@ class Work {
       column,
       ring,
       cipher,
-      pages: pagesOf(column, facts, own, reader, writer),
+      pages: pagesOf(column, facts, own, reader, writer, range),
       batch,
       pace: paceOf(limits, writer, clock, remaining),
       writes: !dryRun,
@@ -166,7 +150,7 @@ class Work {
     this.#tally.end(column, cursor);
     this.#passes += 1;
     // What was moved, or changed while it was looked at, may have left something behind.
-    if (dryRun || cursor.found === 0) {
+    if (dryRun || range !== undefined || cursor.found === 0) {
       this.#cursor = begin(this.#work, cursor.column + 1);
       this.#passes = 0;
       return true;

@@ -1,8 +1,9 @@
 /** What a slice has counted so far, as its report tells it. */
 import type { Clock } from '../../contract/ports.ts';
 import {
-  mostSetAside,
+  listed,
   type SetAside,
+  type Slice,
   type SliceReport,
   type TargetCount,
 } from '../../contract/reencryption.ts';
@@ -22,7 +23,7 @@ const mostNotes = 20;
 const mostNote = 400;
 
 export class Tally {
-  readonly #dryRun: boolean;
+  readonly #slice: Slice;
   readonly #clock: Clock;
   readonly #began: number;
   readonly #targets = new Map<string, TargetCount>();
@@ -37,8 +38,8 @@ export class Tally {
   #rows = 0;
   #before: Cursor;
 
-  constructor(dryRun: boolean, clock: Clock, start: Cursor) {
-    this.#dryRun = dryRun;
+  constructor(slice: Slice, clock: Clock, start: Cursor) {
+    this.#slice = slice;
     this.#clock = clock;
     this.#before = start;
     this.#began = clock.now().getTime();
@@ -52,7 +53,8 @@ export class Tally {
   expect(columns: readonly { readonly column: Column; readonly facts: TableFacts }[]): void {
     for (const { column, facts } of columns) {
       const target = targetOf(column);
-      const total = facts.estimatedRows < 0 ? null : facts.estimatedRows;
+      // How much of the table a range is, nobody knows.
+      const total = facts.estimatedRows < 0 || this.#slice.range !== undefined ? null : facts.estimatedRows;
       if (this.#targets.has(target)) continue;
       if (total !== null) this.#estimates.set(target, total);
       this.#unseen.set(target, total);
@@ -69,7 +71,8 @@ export class Tally {
     const target = targetOf(column);
     // A pass sees everything again: what was repaired since is no longer set aside.
     const known = continues ? (this.#setAside.get(target) ?? []) : [];
-    this.#setAside.set(target, [...known, ...setAside].slice(0, mostSetAside));
+    const all = setAside.length === 0 ? known : listed([...known, ...setAside], this.#slice);
+    this.#setAside.set(target, all);
   }
 
   end(column: Column, cursor: Cursor): void {
@@ -87,9 +90,9 @@ export class Tally {
       target,
       total: ended ? cursor.seen : estimate === null ? null : Math.max(cursor.seen, estimate),
       moved: cursor.moved,
-      left: (this.#dryRun ? cursor.found : 0) + cursor.poisoned + (unseen ?? 0),
+      left: (this.#slice.dryRun ? cursor.found : 0) + cursor.poisoned + (unseen ?? 0),
       poisoned: cursor.poisoned,
-      ...(this.#dryRun ? { under: cursor.under } : {}),
+      ...(this.#slice.dryRun ? { under: cursor.under } : {}),
     });
   }
 
@@ -111,7 +114,7 @@ export class Tally {
       finished: cursor === null,
       cursor: this.#kept,
       targets: [...this.#targets.values()],
-      setAside: [...this.#setAside.values()].flat().slice(0, mostSetAside),
+      setAside: listed([...this.#setAside.values()].flat(), this.#slice),
       notes: [...this.#notes, ...this.#advice()].map((note) => note.slice(0, mostNote)),
       ...(rowsPerSecond === 0
         ? {}

@@ -40,7 +40,7 @@ export class Execution {
   output: string | null = null;
   error: string | null = null;
   cause: string | null = null;
-  /** As AWS bills them: every state that was entered, and every retry. */
+  /** As AWS counts them: every state that was entered, and every retry; those of a distributed map's items are theirs. */
   stateTransitions = 0;
   readonly #abort: () => void;
   /** State and input -> tries so far, for tasks that are told their retry count. */
@@ -109,9 +109,10 @@ export class Execution {
   }
 
   async #record(logs: ReturnType<StateMachine['run']>['eventLogs']): Promise<void> {
-    const { handed } = this.options.prepared;
+    const { handed, apart } = this.options.prepared;
     for await (const log of logs) {
-      if (log.type === 'StateEntered' || log.type === 'StateRetried') this.stateTransitions += 1;
+      const isTransition = log.type === 'StateEntered' || log.type === 'StateRetried';
+      if (isTransition && !apart.has(log.state.name)) this.stateTransitions += 1;
       const ownType = log.type === 'StateEntered' || log.type === 'StateExited' ? log.state.type : '';
       const typeOf = (name: string) => (handed.get(name)?.kind === 'wait' ? 'Wait' : ownType);
       this.history.push(historyEvent(log, this.history.length + 1, typeOf));

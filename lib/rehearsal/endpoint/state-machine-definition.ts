@@ -30,6 +30,8 @@ export interface PreparedDefinition {
   /** What the interpreter runs. */
   readonly definition: JsonObject;
   readonly handed: ReadonlyMap<string, Handed>;
+  /** The states of items that are executions of their own: those of distributed maps. */
+  readonly apart: ReadonlySet<string>;
   /** The definition's own limit; null: a year, which no rehearsal lasts. */
   readonly timeoutSeconds: number | null;
 }
@@ -52,10 +54,11 @@ export function prepareDefinition(json: string, compression: number, where: stri
   refuseUnsupported(definition, where);
   const handed = new Map<string, Handed>();
   const names = new Set<string>();
-  const { TimeoutSeconds, ...rest } = prepareStates(definition, { compression, where, handed, names });
+  const apart = new Set<string>();
+  const { TimeoutSeconds, ...rest } = prepareStates(definition, { compression, where, handed, names, apart });
   refuseState(rest, where);
   validate(definition, where);
-  return { definition: rest, handed, timeoutSeconds: number(TimeoutSeconds) ?? null };
+  return { definition: rest, handed, apart, timeoutSeconds: number(TimeoutSeconds) ?? null };
 }
 
 /** The package's type for definitions, which a parsed JSON text has after it was validated. */
@@ -82,6 +85,7 @@ interface Preparation {
   readonly where: string;
   readonly handed: Map<string, Handed>;
   readonly names: Set<string>;
+  readonly apart: Set<string>;
 }
 
 function refuseUnsupported(definition: JsonObject, where: string): void {
@@ -151,13 +155,27 @@ function withoutRetryCounts(state: JsonObject, names: readonly string[]): JsonOb
   return { ...state, Parameters };
 }
 
+/**
+ * The interpreter runs inline maps only. An item of a distributed map gets no execution of its own here: it runs as a
+ * branch of the one that has the map, with the same input and output. What fails there fails the map, as if no
+ * failure were tolerated.
+ */
 function prepareMap(state: JsonObject, preparation: Preparation): JsonObject {
   const processor = object(state.ItemProcessor ?? state.Iterator);
-  if (object(processor.ProcessorConfig).Mode === 'DISTRIBUTED' || state.ItemReader !== undefined) {
-    throw new Error(`${preparation.where}: the rehearsal runs inline maps, not distributed ones`);
+  const foreign = ['ItemReader', 'ItemBatcher', 'ResultWriter'].find((name) => state[name] !== undefined);
+  if (foreign !== undefined) throw new Error(`${preparation.where}: the rehearsal has no ${foreign}`);
+  const {
+    Iterator: _,
+    ToleratedFailurePercentage: _p,
+    ToleratedFailureCount: _c,
+    Label: _l,
+    ...rest
+  } = state;
+  const { ProcessorConfig, ...inline } = processor;
+  if (object(ProcessorConfig).Mode === 'DISTRIBUTED') {
+    for (const name of Object.keys(object(processor.States))) preparation.apart.add(name);
   }
-  const { Iterator: _, ...rest } = state;
-  return { ...rest, ItemProcessor: prepareNested(processor, preparation) };
+  return { ...rest, ItemProcessor: prepareNested(inline, preparation) };
 }
 
 /** The interpreter runs a branch as a machine of its own, whose `$$.Execution.Input` is the branch's. */

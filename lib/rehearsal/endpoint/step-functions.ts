@@ -1,7 +1,7 @@
 /**
  * Step Functions: standard state machines in JSONPath.
  *
- * Left out: Express, JSONata, distributed maps, task tokens, activities, redrive, versions and aliases.
+ * Left out: Express, JSONata, readers and writers of distributed maps, task tokens, activities, redrive, versions and aliases.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -57,6 +57,9 @@ export class StepFunctions implements Service {
       if (handed.kind === 'task') taskOf(handed.resource, `state machine ${spec.name}, state ${name}`);
     }
     const machineArn = arn('states', `stateMachine:${spec.name}`);
+    // Step Functions developer guide, "IAM policies for using Distributed Map states".
+    if (prepared.apart.size > 0)
+      this.#options.reach.iam.require(spec.roleArn, 'states:StartExecution', machineArn);
     const creationDate = this.#options.clock.now() / 1000;
     this.#machines.set(machineArn, { ...spec, arn: machineArn, prepared, creationDate });
     return machineArn;

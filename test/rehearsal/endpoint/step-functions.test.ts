@@ -19,6 +19,7 @@ import type { Json } from '../../../lib/rehearsal/endpoint/wire.ts';
 import { realClock, serve, until } from './loopback.ts';
 
 const role = 'arn:aws:iam::111122223333:role/machine';
+const machine = 'arn:aws:states:eu-central-1:111122223333:stateMachine:rollout';
 const stage = 'arn:aws:lambda:eu-central-1:111122223333:function:stage';
 const forbidden = 'arn:aws:lambda:eu-central-1:111122223333:function:forbidden';
 
@@ -52,9 +53,16 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
+interface Starting {
+  readonly compression?: number;
+  readonly TimeoutSeconds?: number;
+  /** What else the machine's role may do with the machine. Default: nothing. */
+  readonly grants?: readonly string[];
+}
+
 async function start(
   states: Record<string, Json>,
-  { compression = 1000, ...machine }: { compression?: number; TimeoutSeconds?: number } = {},
+  { compression = 1000, grants = [], ...rest }: Starting = {},
 ) {
   const events = new EventBridge({ clock: realClock, compression, deliver: async () => {} });
   events.createBus('keyturn');
@@ -63,6 +71,9 @@ async function start(
   const Action = ['lambda:InvokeFunction', 'events:PutEvents'];
   const bus = 'arn:aws:events:eu-central-1:111122223333:event-bus/keyturn';
   iam.attach(role, { Statement: { Effect: 'Allow', Action, Resource: [stage, bus] } }, 'test');
+  for (const action of grants) {
+    iam.attach(role, { Statement: { Effect: 'Allow', Action: action, Resource: machine } }, action);
+  }
   const topics = new Destinations('sns', () => Date.now());
   const service = new StepFunctions({
     clock: realClock,
@@ -70,7 +81,7 @@ async function start(
     reach: { functions, iam, events, topics },
   });
   const [StartAt] = Object.keys(states);
-  const definition = JSON.stringify({ StartAt, States: states, ...machine });
+  const definition = JSON.stringify({ StartAt, States: states, ...rest });
   const stateMachineArn = service.createStateMachine({ name: 'rollout', roleArn: role, definition });
   const { config, stop } = await serve(service);
   const client = new SFNClient(config);
@@ -215,6 +226,71 @@ describe('a state machine', () => {
     expect(JSON.parse(execution.output ?? '').map(({ n }: { n: number }) => n)).toEqual([1, 2]);
   });
 
+  /** As `sweep-range` is drawn: an item runs as often as it takes, and is recorded when it fails for good. */
+  const overRanges: Record<string, Json> = {
+    Sweep: {
+      Type: 'Map',
+      ItemsPath: '$.ranges',
+      ResultPath: '$.ranges',
+      MaxConcurrencyPath: '$.atOnce',
+      ToleratedFailurePercentage: 100,
+      ItemProcessor: {
+        ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
+        StartAt: 'Sweep: one',
+        States: {
+          'Sweep: one': {
+            Type: 'Task',
+            Resource: stage,
+            Next: 'Sweep: more?',
+            ResultPath: '$.slice',
+            Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.failure', Next: 'Sweep: failed' }],
+          },
+          'Sweep: more?': {
+            Type: 'Choice',
+            Choices: [{ Variable: '$.slice.attempts', NumericLessThan: 3, Next: 'Sweep: one' }],
+            Default: 'Sweep: swept',
+          },
+          'Sweep: swept': { Type: 'Pass', Parameters: { 'slices.$': '$.slice.attempts' }, End: true },
+          'Sweep: failed': { Type: 'Pass', Parameters: { 'code.$': '$.failure.Error' }, End: true },
+        },
+      },
+      Next: 'More?',
+    },
+    'More?': {
+      Type: 'Choice',
+      Choices: [
+        {
+          And: [
+            { Variable: '$.more', BooleanEquals: true },
+            { Variable: '$.missing', IsPresent: true },
+          ],
+          Next: 'Sweep',
+        },
+      ],
+      Default: 'Done',
+    },
+    Done: { Type: 'Succeed' },
+  };
+
+  it('maps over ranges, each as often as it takes, as a distributed map does', async () => {
+    const { run, service } = await start(overRanges, { grants: ['states:StartExecution'] });
+    const ranges = [{ id: 'r1' }, { id: 'r2', failures: 9, error: 'TargetUnreachable' }, { id: 'r3' }];
+    const execution = await run({ ranges, atOnce: 2, more: true });
+    expect(JSON.parse(execution.output ?? '').ranges).toEqual([
+      { slices: 3 },
+      { code: 'TargetUnreachable' },
+      { slices: 3 },
+    ]);
+    // The map, the choice and the end: the items' own are not the execution's.
+    expect(service.executions()[0]?.stateTransitions).toBe(3);
+  });
+
+  it('starts no items of a distributed map that its role may not start', async () => {
+    await expect(start(overRanges)).rejects.toThrow(
+      /not authorized to perform: states:StartExecution on resource: .*stateMachine:rollout/,
+    );
+  });
+
   it('fails on a result above 256 KiB, which States.ALL does not catch', async () => {
     const { run } = await start({
       Big: invoke({ Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Saved' }] }),
@@ -305,6 +381,18 @@ const unsupported: [sentence: string, states: Record<string, Json>, message: Reg
     'an integration that is not there',
     { A: { Type: 'Task', Resource: 'arn:aws:states:::batch:submitJob', End: true } },
     /state A: the rehearsal has no task resource/,
+  ],
+  [
+    'a reader of items',
+    {
+      A: {
+        Type: 'Map',
+        ItemReader: { Resource: 'arn:aws:states:::s3:getObject' },
+        ItemProcessor: { StartAt: 'B', States: { B: { Type: 'Succeed' } } },
+        End: true,
+      },
+    },
+    /state A: the rehearsal has no ItemReader/,
   ],
   ['a name above 80 characters', { [`A${'a'.repeat(80)}`]: { Type: 'Succeed' } }, /at most 80 characters/],
   ['a state that nothing reaches', { A: { Type: 'Succeed' }, B: { Type: 'Succeed' } }, /invalid/],
