@@ -10,14 +10,16 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync, type Metafile } from 'esbuild';
 import { classIds, classOf } from '../lambdas/classes/registry.ts';
+import { plans, stagesOfPlan } from '../lambdas/contract/plan.ts';
 import { type Settings, settingsFile } from '../lambdas/contract/settings.ts';
 import type { StageId } from '../lambdas/contract/stages.ts';
+import type { Engine } from '../lambdas/contract/target.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 
 /** What a function does: its entry is generated, so that no file per class or stage has to exist. */
 export type Entry =
-  /** The four steps of one class. */
-  | { readonly kind: 'rotation'; readonly classId: string }
+  /** The four steps of one class, with the kinds of server that its secrets log in to. Default: none. */
+  | { readonly kind: 'rotation'; readonly classId: string; readonly engines?: readonly Engine[] }
   /** One stage of a rollout, with the kinds of consumers that it has to restart; none for most stages. */
   | {
       readonly kind: 'stage';
@@ -27,6 +29,10 @@ export type Entry =
       readonly fleetKinds?: readonly string[];
       /** The kinds of re-encryption that it works with. Default: none. */
       readonly reencryptKinds?: readonly string[];
+      /** The kinds of server that it logs in to. Default: none. */
+      readonly engines?: readonly Engine[];
+      /** The classes that it asks. Default: none. */
+      readonly classIds?: readonly string[];
     }
   /** Starts a rollout when a rotation has finished. */
   | { readonly kind: 'start' }
@@ -44,18 +50,37 @@ export interface Bundle {
   readonly inputs: Metafile['outputs'][string]['inputs'];
 }
 
-/** The functions of every class and stage there is; the redeploy stage with the commonest kind of consumer. */
+/** The classes whose plans have a stage. */
+function classesWith(stage: StageId): string[] {
+  return classIds.filter((id) =>
+    classOf(id)?.plans.some((plan) => stagesOfPlan(plans[plan]).includes(stage)),
+  );
+}
+
+/** Another service's rotation has no function of ours. */
+function isRotated(classId: string): boolean {
+  return classOf(classId)?.admission !== 'elsewhere';
+}
+
+/** The functions of every class and stage there is, with the commonest kind of consumer and of server. */
 export const entries: readonly Entry[] = [
-  ...classIds.map((classId) => ({ kind: 'rotation', classId }) as const),
+  ...classIds.filter(isRotated).map(
+    (classId): Entry => ({
+      kind: 'rotation',
+      classId,
+      ...(classOf(classId)?.usesTarget === true ? { engines: ['postgres'] } : {}),
+    }),
+  ),
   ...Object.values(stageDefinitions).map(
-    ({ id, redeploys, usesFleet, reencrypts }) =>
-      ({
-        kind: 'stage',
-        stageId: id,
-        consumerKinds: redeploys ? ['ecs'] : [],
-        ...(usesFleet === true ? { fleetKinds: ['http'] } : {}),
-        ...(reencrypts === true ? { reencryptKinds: ['postgres'] } : {}),
-      }) as const,
+    ({ id, redeploys, usesFleet, reencrypts, usesTarget, asksClass }): Entry => ({
+      kind: 'stage',
+      stageId: id,
+      consumerKinds: redeploys ? ['ecs'] : [],
+      ...(usesFleet === true ? { fleetKinds: ['http'] } : {}),
+      ...(reencrypts === true ? { reencryptKinds: ['postgres'] } : {}),
+      ...(usesTarget === true ? { engines: ['postgres'], classIds: ['database-credential'] } : {}),
+      ...(asksClass === true ? { classIds: classesWith(id) } : {}),
+    }),
   ),
   { kind: 'start' },
   { kind: 'reconcile' },
@@ -94,9 +119,11 @@ export function assetDirectory(entry: Entry, settings: Settings): string {
 function nameOf(entry: Entry): string {
   switch (entry.kind) {
     case 'rotation':
-      return `rotation-${entry.classId}`;
+      return `rotation-${entry.classId}${enginesOf(entry)
+        .map((engine) => `-${engine}`)
+        .join('')}`;
     case 'stage':
-      return `stage-${entry.stageId}${[...entry.consumerKinds, ...fleetKindsOf(entry), ...reencryptKindsOf(entry)].map((kind) => `-${kind}`).join('')}`;
+      return `stage-${entry.stageId}${[...classIdsOf(entry), ...entry.consumerKinds, ...fleetKindsOf(entry), ...reencryptKindsOf(entry), ...enginesOf(entry)].map((kind) => `-${kind}`).join('')}`;
     case 'start':
     case 'reconcile':
       return entry.kind;
@@ -111,8 +138,8 @@ export function sourceOf(entry: Entry): string {
       return `
         import { secretClass } from ${from(`classes/${entry.classId}.ts`)};
         import { rotationFunction } from ${from('adapters/entry/rotation.ts')};
-        ${usesTarget(entry.classId) ? `import { target } from ${from('adapters/target.ts')};` : 'const target = undefined;'}
-        export const handler = rotationFunction(secretClass, target);`;
+        ${targetImports(entry, from)}
+        export const handler = rotationFunction(secretClass, ${targetsOf(entry)});`;
     case 'stage':
       return `
         import { stage } from ${from(`rollout/${entry.stageId}.ts`)};
@@ -130,6 +157,10 @@ export function sourceOf(entry: Entry): string {
               `import { connected as reencryption${index} } from ${from(`adapters/reencrypt/${kind}.ts`)};`,
           )
           .join('\n')}
+        ${targetImports(entry, from)}
+        ${classIdsOf(entry)
+          .map((id, index) => `import { secretClass as class${index} } from ${from(`classes/${id}.ts`)};`)
+          .join('\n')}
         export const handler = given.stageFunction(stage, { ${givenTo(entry)} });`;
     case 'start':
     case 'reconcile':
@@ -137,9 +168,27 @@ export function sourceOf(entry: Entry): string {
   }
 }
 
-/** Only these functions carry the drivers of databases. */
-function usesTarget(classId: string): boolean {
-  return classOf(classId)?.usesTarget === true;
+/** Only these functions carry the drivers of servers. */
+function targetImports(
+  entry: Entry & { kind: 'rotation' | 'stage' },
+  from: (file: string) => string,
+): string {
+  return enginesOf(entry)
+    .map(
+      (engine, index) =>
+        `import { connected as target${index} } from ${from(`adapters/targets/${engine}.ts`)};`,
+    )
+    .join('\n');
+}
+
+function targetsOf(entry: Entry & { kind: 'rotation' | 'stage' }): string {
+  return `[${enginesOf(entry)
+    .map((_engine, index) => `target${index}`)
+    .join(', ')}]`;
+}
+
+function enginesOf(entry: Entry & { kind: 'rotation' | 'stage' }): readonly Engine[] {
+  return entry.engines ?? [];
 }
 
 function build(wanted: readonly Entry[]): void {
@@ -179,6 +228,11 @@ function build(wanted: readonly Entry[]): void {
   }
 }
 
+/** In one order, so that the same classes give the same code. */
+function classIdsOf(entry: Entry & { kind: 'stage' }): readonly string[] {
+  return (entry.classIds ?? []).toSorted();
+}
+
 function fleetKindsOf(entry: Entry & { kind: 'stage' }): readonly string[] {
   return entry.fleetKinds ?? [];
 }
@@ -194,6 +248,13 @@ function givenTo(entry: Entry & { kind: 'stage' }): string {
   const reencryptKinds = reencryptKindsOf(entry);
   const { secretActions, putsEvents } = stageDefinitions[stageId];
   const parts = [
+    ...(classIdsOf(entry).length > 0
+      ? [
+          `classes: [${classIdsOf(entry)
+            .map((_id, index) => `class${index}`)
+            .join(', ')}]`,
+        ]
+      : []),
     ...(secretActions.length > 0 ? ['secrets: given.secrets'] : []),
     ...(putsEvents ? ['events: given.events'] : []),
     ...(consumerKinds.length > 0
@@ -203,11 +264,10 @@ function givenTo(entry: Entry & { kind: 'stage' }): string {
       ? [`fleets: [${fleetKinds.map((_kind, index) => `fleet${index}`).join(', ')}]`]
       : []),
     ...(reencryptKinds.length > 0
-      ? [
-          `reencryptions: [${reencryptKinds.map((_kind, index) => `reencryption${index}`).join(', ')}]`,
-          'credential: given.credential',
-        ]
+      ? [`reencryptions: [${reencryptKinds.map((_kind, index) => `reencryption${index}`).join(', ')}]`]
       : []),
+    ...(enginesOf(entry).length > 0 ? [`targets: ${targetsOf(entry)}`] : []),
+    ...(reencryptKinds.length > 0 || enginesOf(entry).length > 0 ? ['credential: given.credential'] : []),
   ];
   return parts.join(', ');
 }

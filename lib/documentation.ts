@@ -10,6 +10,7 @@ const admissions = {
   free: 'by schedule and on demand',
   'on-demand': 'on demand',
   guarded: 'on demand, with consent',
+  elsewhere: 'by its own service; Keyturn follows',
 } as const;
 
 /** Marker name -> Markdown. Each stands in the README between `<!-- name -->` and `<!-- /name -->`. */
@@ -38,8 +39,8 @@ function classTable(): string {
     ['class', 'the four steps', 'rotates', 'plan after finish'],
     ...classIds.map((id) => {
       const found = classOf(id);
-      const { admission, steps, plan } = present(found, id);
-      return [`\`${id}\``, steps, admissions[admission], `\`${plan}\``];
+      const { admission, steps, plans: ways } = present(found, id);
+      return [`\`${id}\``, steps, admissions[admission], ways.map((plan) => `\`${plan}\``).join(' or ')];
     }),
   ]);
 }

@@ -4,9 +4,11 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import type { IamStatement } from '../lambdas/contract/hooks.ts';
 import { type PlanId, plans, stagesOfPlan } from '../lambdas/contract/plan.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import type { StageId } from '../lambdas/contract/stages.ts';
+import type { Engine } from '../lambdas/contract/target.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 import { type SecretAccess, secretArnOf } from './access.ts';
 import { Alarms } from './alarms.ts';
@@ -71,7 +73,7 @@ export class KeyturnPipeline extends Construct {
       logRetention: deployment.logRetentionDays,
     };
     this.rotationFunctions = keyed(
-      distinct(deployment.secrets.map((secret) => secret.class)),
+      distinct(deployment.secrets.filter(isRotatedHere).map((secret) => secret.class)),
       (secretClass) => {
         const secrets = deployment.secrets.filter((secret) => secret.class === secretClass);
         return [
@@ -80,6 +82,12 @@ export class KeyturnPipeline extends Construct {
             ...shared,
             class: secretClass,
             secrets: this.rotated(secrets),
+            engines: enginesOf(secrets),
+            credentials: this.accessTo(
+              deployment,
+              secrets.flatMap(({ credentials }) => credentials),
+            ),
+            credentialStatements: statementsOf(secrets),
             settings: settingsOf(deployment, secrets),
           }),
         ];
@@ -106,7 +114,19 @@ export class KeyturnPipeline extends Construct {
           reencryptKinds: distinct(
             secrets.flatMap(({ reencryptions }) => reencryptions.map(({ kind }) => kind)),
           ),
-          credentials: this.credentialsOf(deployment, secrets),
+          credentials: this.accessTo(
+            deployment,
+            secrets.flatMap(({ reencryptions }) => reencryptions.flatMap(({ credentials }) => credentials)),
+          ),
+          engines: enginesOf(secrets),
+          targetClassIds: distinct(
+            secrets.flatMap((secret) => (secret.engine === null ? [] : secret.class.id)),
+          ),
+          administrators: this.accessTo(
+            deployment,
+            secrets.flatMap(({ credentials }) => credentials),
+          ),
+          administratorStatements: statementsOf(secrets),
         }),
       ];
     });
@@ -131,6 +151,7 @@ export class KeyturnPipeline extends Construct {
       ...shared,
       machines: this.rolloutMachines,
       secrets: [...this.secrets.values()],
+      observed: this.rotated(deployment.secrets.filter((secret) => !isRotatedHere(secret))),
       settings: settingsOf(deployment, deployment.secrets),
       every,
       undelivered: this.undelivered,
@@ -169,12 +190,9 @@ export class KeyturnPipeline extends Construct {
     });
   }
 
-  /** The secrets that hooks log in with: this deployment's own with their keys, others by name or ARN. */
-  private credentialsOf(deployment: ResolvedDeployment, secrets: readonly ResolvedSecret[]): SecretAccess[] {
-    const ids = distinct(
-      secrets.flatMap(({ reencryptions }) => reencryptions.flatMap(({ credentials }) => credentials)),
-    );
-    return ids.map((id) => {
+  /** Secrets that something logs in with: this deployment's own with their keys, others by name or ARN. */
+  private accessTo(deployment: ResolvedDeployment, ids: readonly string[]): SecretAccess[] {
+    return distinct(ids).map((id) => {
       const own = deployment.secrets.find(({ settings }) => settings.id === id);
       return own === undefined
         ? { arn: secretArnOf(this, id), keyArn: null }
@@ -217,6 +235,20 @@ function customerKey(scope: Construct, deployment: string): kms.Key {
   );
   admitTopic(key, deployment);
   return key;
+}
+
+function isRotatedHere({ class: { admission } }: ResolvedSecret): boolean {
+  return admission !== 'elsewhere';
+}
+
+function enginesOf(secrets: readonly ResolvedSecret[]): Engine[] {
+  return distinct(secrets.flatMap(({ engine }) => engine ?? []));
+}
+
+/** Each once: several secrets may have the same administrator. */
+function statementsOf(secrets: readonly ResolvedSecret[]): IamStatement[] {
+  const all = secrets.flatMap(({ credentialStatements }) => credentialStatements);
+  return [...new Map(all.map((statement) => [JSON.stringify(statement), statement])).values()];
 }
 
 function stagesOf(plan: PlanId): StageId[] {

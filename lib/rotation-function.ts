@@ -5,9 +5,11 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { IamStatement } from '../lambdas/contract/hooks.ts';
 import type { ClassDefinition } from '../lambdas/contract/secret-class.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
-import { onKeys, onSecrets } from './access.ts';
+import type { Engine } from '../lambdas/contract/target.ts';
+import { declared, onKeys, onSecrets, type SecretAccess } from './access.ts';
 import { nameOf, PipelineFunction } from './pipeline-function.ts';
 import type { RotatedSecret } from './rotated-secret.ts';
 
@@ -16,6 +18,12 @@ export interface RotationFunctionProps {
   readonly class: ClassDefinition;
   /** The secrets of this class, at least one; it may touch no others. */
   readonly secrets: readonly RotatedSecret[];
+  /** The kinds of server that these secrets log in to. */
+  readonly engines: readonly Engine[];
+  /** The secrets that they log in with beside their own. */
+  readonly credentials: readonly SecretAccess[];
+  /** Use of the customer keys of those that are not of this deployment. */
+  readonly credentialStatements: readonly IamStatement[];
   /** The deployment as this function sees it: only the secrets above. */
   readonly settings: Settings;
   /** Gets the events of finished and failed rotations. */
@@ -53,7 +61,7 @@ export class RotationFunction extends Construct {
     const { function: made, role } = new PipelineFunction(this, 'Default', {
       functionName: nameOf(settings.deployment, props.class.id),
       description: `Keyturn, ${settings.deployment}: rotates its secrets of class ${props.class.id}.`,
-      entry: { kind: 'rotation', classId: props.class.id },
+      entry: { kind: 'rotation', classId: props.class.id, engines: props.engines },
       settings,
       environment: { KEYTURN_BUS: bus.eventBusName },
       // Four short steps: AWS's own templates have 30 s, and a probe of a slow target needs some of it.
@@ -63,6 +71,11 @@ export class RotationFunction extends Construct {
       statements: [
         onSecrets([...new Set([...stepActions, ...props.class.actions])], secrets),
         ...onKeys(this, ['kms:Decrypt', 'kms:GenerateDataKey'], secrets),
+        ...(props.credentials.length > 0
+          ? [onSecrets(['secretsmanager:GetSecretValue'], props.credentials)]
+          : []),
+        ...onKeys(this, ['kms:Decrypt'], props.credentials),
+        ...props.credentialStatements.map((statement) => declared(this, statement)),
         new iam.PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] }),
       ],
     });

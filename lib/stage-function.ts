@@ -9,6 +9,7 @@ import { eachSecret, type IamStatement } from '../lambdas/contract/hooks.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import type { StageDefinition } from '../lambdas/contract/stage.ts';
 import { stages } from '../lambdas/contract/stages.ts';
+import type { Engine } from '../lambdas/contract/target.ts';
 import { acknowledgeWildcards, declared, onKeys, onSecrets, type SecretAccess } from './access.ts';
 import { nameOf, PipelineFunction } from './pipeline-function.ts';
 import type { RotatedSecret } from './rotated-secret.ts';
@@ -35,6 +36,14 @@ export interface StageFunctionProps {
   readonly reencryptKinds: readonly string[];
   /** The secrets that their hooks log in with. */
   readonly credentials: readonly SecretAccess[];
+  /** The kinds of server that keep the passwords of these secrets; used by stages that log in there. */
+  readonly engines: readonly Engine[];
+  /** Their classes that log in there. */
+  readonly targetClassIds: readonly string[];
+  /** The secrets that their classes log in with. */
+  readonly administrators: readonly SecretAccess[];
+  /** Use of the customer keys of those that are not of this deployment. */
+  readonly administratorStatements: readonly IamStatement[];
   /** Gets the events of rollouts. */
   readonly bus: events.EventBus;
   /** Encrypts the log lines. */
@@ -58,7 +67,12 @@ export class StageFunction extends Construct {
     const handedOn = stage.redeploys ? props.handedOn : [];
     const fleets = stage.usesFleet === true ? props.fleets : [];
     const reencryptions = stage.reencrypts === true ? props.reencryptions : [];
-    const credentials = stage.reencrypts === true ? props.credentials : [];
+    const engines = stage.usesTarget === true ? props.engines : [];
+    const administrators = stage.usesTarget === true ? props.administratorStatements : [];
+    const credentials = [
+      ...(stage.reencrypts === true ? props.credentials : []),
+      ...(stage.usesTarget === true ? props.administrators : []),
+    ];
     const { function: made, role } = new PipelineFunction(this, 'Default', {
       functionName: nameOf(settings.deployment, stage.id),
       description: `Keyturn, ${settings.deployment}: ${stages[stage.id].does}.`,
@@ -68,6 +82,9 @@ export class StageFunction extends Construct {
         consumerKinds: stage.redeploys ? props.consumerKinds : [],
         ...(stage.usesFleet === true ? { fleetKinds: props.fleetKinds } : {}),
         ...(stage.reencrypts === true ? { reencryptKinds: props.reencryptKinds } : {}),
+        ...(engines.length > 0 ? { engines } : {}),
+        classIds:
+          stage.asksClass === true ? classIdsOf(settings) : engines.length > 0 ? props.targetClassIds : [],
       },
       settings,
       environment: { KEYTURN_BUS: bus.eventBusName },
@@ -83,7 +100,7 @@ export class StageFunction extends Construct {
         ...consumers.map((statement) => declared(this, statement, secrets)),
         ...(handedOn.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], handedOn)] : []),
         ...onKeys(this, ['kms:Decrypt'], handedOn),
-        ...[...fleets, ...reencryptions].map((statement) => declared(this, statement)),
+        ...[...fleets, ...reencryptions, ...administrators].map((statement) => declared(this, statement)),
         ...(credentials.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], credentials)] : []),
         ...onKeys(this, ['kms:Decrypt'], credentials),
       ],
@@ -97,6 +114,10 @@ export class StageFunction extends Construct {
 /** Whether a statement is about the values that a hook hands on. */
 export function onEachSecret({ resources }: IamStatement): boolean {
   return resources.includes(eachSecret);
+}
+
+function classIdsOf({ secrets }: Settings): string[] {
+  return [...new Set(secrets.map((secret) => secret.class))];
 }
 
 function keyActions(stage: StageDefinition): `kms:${string}`[] {

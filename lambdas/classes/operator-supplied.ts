@@ -1,9 +1,9 @@
 import * as z from 'zod/mini';
 import { KeyturnError } from '../contract/errors.ts';
 import { checkRules, Rules } from '../contract/format.ts';
+import { sameText } from '../contract/same-text.ts';
 import { defineClass } from '../contract/secret-class.ts';
 import type { Sensitive } from '../contract/sensitive.ts';
-import { sameText } from './same-text.ts';
 
 const Options = z.strictObject({
   /** The variable that the platform reads. */

@@ -1,9 +1,9 @@
 import * as z from 'zod/mini';
 import { KeyturnError } from '../contract/errors.ts';
 import { checkRules } from '../contract/format.ts';
+import { sameText } from '../contract/same-text.ts';
 import { defineClass } from '../contract/secret-class.ts';
 import { formatBreaksRules, generatedValue, newValue } from './generated-value.ts';
-import { sameText } from './same-text.ts';
 
 const Options = z.strictObject({
   ...generatedValue,

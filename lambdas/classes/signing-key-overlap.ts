@@ -2,10 +2,10 @@ import * as z from 'zod/mini';
 import type { SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { checkRules, Rules } from '../contract/format.ts';
+import { sameText } from '../contract/same-text.ts';
 import { defineClass } from '../contract/secret-class.ts';
 import { Sensitive } from '../contract/sensitive.ts';
 import { formatBreaksRules, generatedValue, newValue } from './generated-value.ts';
-import { sameText } from './same-text.ts';
 
 /** Longest hold in seconds: a year and a day, the longest life of a token in any platform's document. */
 const longestLife = 366 * 86_400;

@@ -5,7 +5,8 @@
 import * as z from 'zod/mini';
 import type { KeyRing } from '../contract/ciphers.ts';
 import type { SecretDocument } from '../contract/document.ts';
-import type { CreateContext, Phases, SecretClass } from '../contract/secret-class.ts';
+import type { Phases } from '../contract/phases.ts';
+import type { CreateContext, SecretClass } from '../contract/secret-class.ts';
 import { checkKeeps, checkKeys, dataKey, demandEmpty, holdsKey, storedKey } from './data-key.ts';
 import { newValue } from './generated-value.ts';
 

@@ -37,6 +37,8 @@ export type ErrorCode =
   | 'ConsumersStopped'
   /** An operator asked the rollout to go back. */
   | 'RollBackAsked'
+  /** Sessions of the old value are still open at the target. */
+  | 'OldValueInUse'
   | 'OldValueStillAccepted'
   | 'NewValueNotAccepted'
   | 'ProbeInconclusive'
@@ -76,6 +78,8 @@ export type ErrorCode =
   | 'DatabaseMissing'
   /** The target does not let this user in with this password. */
   | 'CredentialRejected'
+  /** The target does not let the administrator in who prepares its users, or that one is not named. */
+  | 'AdministratorRejected'
   /** The password is right, and has expired. */
   | 'CredentialExpired'
   /** The user is known and lacks a right that it needs. */

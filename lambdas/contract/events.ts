@@ -129,6 +129,11 @@ export const EventDetail = z.object({
   plan: z.string(),
   /** ISO 8601: when AWSCURRENT moved to `versionId`. Null where it did not. */
   publishedAt: z.nullable(z.string()),
+  /**
+   * Of a rotation whose target knows one value only: for how many seconds what was current did not work there, at
+   * most. Left out: it always did, or a repeated step could not tell.
+   */
+  gapSeconds: z.optional(z.number()),
   /** The step or stage that the event tells of. */
   at: z.string(),
   /** The error's code, for events that tell of a failure. */

@@ -27,6 +27,12 @@ export const consentBaseTag = 'keyturn:consent-base';
 /** The tag that tells which version's rollout was completed last. */
 export const completedTag = 'keyturn:completed';
 
+/**
+ * The tag that names the version whose rollout takes the value before it away at its target: written before that, so
+ * that nothing goes back to a value which may not work any more.
+ */
+export const disabledTag = 'keyturn:disabled';
+
 /** The tag that names the version whose rollout was rolled back last. */
 export const rolledBackTag = 'keyturn:rolled-back';
 

@@ -32,6 +32,12 @@ export const metrics = {
     unit: 'Seconds',
     dimensions: perSecret,
   },
+  CurrentRefusedSeconds: {
+    means:
+      'between set and finish: for how long, at most, the current value did not work at a target that knows one only',
+    unit: 'Seconds',
+    dimensions: perSecret,
+  },
   RotationFailed: { means: 'a step failed', unit: 'Count', dimensions: perSecret },
   RolloutCompleted: { means: 'a rollout was completed', unit: 'Count', dimensions: perSecret },
   RolloutRolledBack: { means: 'a rollout was rolled back', unit: 'Count', dimensions: perSecret },

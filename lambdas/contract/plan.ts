@@ -86,6 +86,10 @@ export const plans = {
     onFailure: { quiesce: 'roll-back', reencrypt: 'roll-back' },
     wayBack: 'sweep-back',
   },
+  'second-credential': {
+    does: 'old and new work side by side at the target; restart what reads it, wait until the old one is unused, disable it',
+    stages: ['settle', 'redeploy', 'verify', 'drain', 'disable', 'prove', 'complete'],
+  },
   'redeploy-instances': {
     does: 'the new key is current; restart the platform, then redeploy every instance that holds a token of the old key',
     stages: [
@@ -163,6 +167,17 @@ export function wayOutOf(plan: Plan, stage: StageId): WayOutId {
   const described: StageDescription = stages[stage];
   const failing = plan.onFailure?.[stage] ?? described.onFailure ?? 'stall';
   return failing === 'stall' ? 'stall' : wayBackOf(plan);
+}
+
+/**
+ * Whether the old value works at its target until a stage takes it away there. Until then no other rotation may begin:
+ * the target holds two values, and the one that it would replace is what consumers may still run with.
+ */
+export function keepsOldValue(plan: string): boolean {
+  const { stages: all }: Plan = Object.hasOwn(plans, plan)
+    ? plans[plan as PlanId]
+    : plans['redeploy-and-prove'];
+  return all.includes('disable');
 }
 
 /** How a plan goes back. */

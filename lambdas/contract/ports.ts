@@ -39,6 +39,13 @@ export interface SecretVersion {
   readonly value: Sensitive;
 }
 
+/** One version as ListSecretVersionIds tells it: no value. */
+export interface VersionSighting {
+  readonly versionId: string;
+  readonly labels: readonly string[];
+  readonly createdAt: Date;
+}
+
 export interface PendingWrite {
   readonly secretId: string;
   /** ClientRequestToken of the rotation: becomes the version's id. */
@@ -53,6 +60,8 @@ export interface Secrets {
   describe(secretId: string): Promise<SecretDescription>;
   /** @throws KeyturnError AwsNotFound when the version has no value (yet). */
   read(secretId: string, versionId: string): Promise<SecretVersion>;
+  /** Every version that Secrets Manager still keeps, those without labels too, youngest first. */
+  versions(secretId: string): Promise<readonly VersionSighting[]>;
   /** @throws KeyturnError AwsTokenInUse when the token already has another value. */
   writePending(write: PendingWrite): Promise<void>;
   /** Moves AWSCURRENT; `from` is null for a secret that has no current version. */

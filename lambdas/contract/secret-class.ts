@@ -1,11 +1,13 @@
 import type * as z from 'zod/mini';
-import type { KeyRing } from './ciphers.ts';
+import type { Credential } from './credential.ts';
 import { brokenRules } from './deployment.ts';
-import type { Phase, SecretDocument, Variables } from './document.ts';
+import type { SecretDocument, Variables } from './document.ts';
 import { KeyturnError } from './errors.ts';
+import { type BoundOldValue, boundOldValue, type OldValue } from './old-value.ts';
+import { type BoundPhases, boundPhases, type Phases } from './phases.ts';
 import type { PlanId } from './plan.ts';
 import type { Random } from './ports.ts';
-import { noTarget, type Target } from './target.ts';
+import { type Engine, noTarget, type TargetPorts } from './target.ts';
 
 /** An IAM action on the secret itself, beyond the four that every rotation needs. */
 export type SecretAction = `secretsmanager:${string}`;
@@ -19,12 +21,10 @@ export interface CreateContext<Options> {
   readonly random: Random;
 }
 
-export interface TestContext<Options> {
+export interface TestContext<Options> extends TargetPorts {
   readonly options: Options;
   /** The document to be tested. In a preflight it is a copy of the current one. */
   readonly document: SecretDocument;
-  /** The server that keeps the password, for classes that have one. */
-  readonly target: Target;
 }
 
 /** What setSecret works with, beside the options and the target. */
@@ -40,54 +40,28 @@ export interface SetDocuments {
   earlier(): AsyncIterable<SecretDocument>;
 }
 
-/**
- * For classes whose old and new value overlap: create introduces the new one beside the old, and the rollout
- * publishes the phases that follow. Each is a pure function of the document before it, so that a stage that
- * runs twice writes the same.
- */
-export interface Phases<Options> {
-  /** The new value is used, the old one still accepted. */
-  promote(options: Options, document: SecretDocument): Variables;
-  /** The old one is gone. */
-  retire(options: Options, document: SecretDocument): Variables;
-  /** Seconds from the moment that every consumer uses the new value until nothing of the old is alive. */
-  holdSeconds(options: Options): number;
-  /** The phase that create makes. Default: `introduced`. */
-  first?(options: Options): Extract<Phase, 'introduced' | 'promoted'>;
-  /** For keys that stored data is encrypted with. */
-  readonly data?: DataKeys<Options>;
-}
-
-/** What the rollout of a data key asks its class, beside the phases. */
-export interface DataKeys<Options> {
-  /**
-   * The key that the stored data is to be under, and every other key of the document that it may be under.
-   * @param back whether the rollout goes back: the data then returns to the key that the consumers use.
-   */
-  ring(options: Options, document: SecretDocument, back: boolean): KeyRing;
-  /** The document without the new key, which nothing needs any more: the key in use stays in use. */
-  withdraw(options: Options, document: SecretDocument): Variables;
-}
-
-/** The phases with the options bound. */
-export interface BoundPhases {
-  promote(document: SecretDocument): Variables;
-  retire(document: SecretDocument): Variables;
-  holdSeconds(): number;
-  first(): Extract<Phase, 'introduced' | 'promoted'>;
-  /** Null: no stored data is encrypted with this secret. */
-  readonly data: {
-    ring(document: SecretDocument, back: boolean): KeyRing;
-    withdraw(document: SecretDocument): Variables;
-  } | null;
-}
-
 /** What a class of data keys asks of a deployment. */
 export type Reencryption =
   /** The deployment must say how the stored data is moved. */
   | 'required'
   /** Where the deployment does not say it, the secret is handled as one of class `guarded`. */
   | 'or-guarded';
+
+/** What follows the four steps, and how abrupt it is: for a class as a whole, or as its options say. */
+export interface Way {
+  readonly plan: PlanId;
+  /** True when a rotation ends sessions or tokens at once: between old and new there is no overlap. */
+  readonly cutover: boolean;
+  /** True when moving AWSCURRENT back restores the previous value: no target outside has to be told. */
+  readonly restorable: boolean;
+}
+
+/** What setSecret found at the target. */
+export type SetOutcome =
+  /** The target refused the pending value before, and accepts it now. */
+  | 'changed'
+  /** An earlier try had got as far as the target. */
+  | 'found';
 
 /** When a class rotates. */
 export type Admission =
@@ -96,27 +70,30 @@ export type Admission =
   /** On demand only. */
   | 'on-demand'
   /** On demand, and only with a person's consent that has not expired. */
-  | 'guarded';
+  | 'guarded'
+  /** Never by Keyturn: the service that manages the secret rotates it, and the rollout follows. */
+  | 'elsewhere';
 
 /**
  * How one kind of secret rotates. One file declares one; the steps and stages ask it, and never look at
  * its id.
  */
-export interface SecretClass<Options = unknown> {
+export interface SecretClass<Options = unknown> extends Way {
   /** Equal to the name of its file. */
   readonly id: string;
   /** What the four steps do for it: the README's table. */
   readonly steps: string;
-  readonly plan: PlanId;
   readonly admission: Admission;
-  /** True when a rotation ends sessions or tokens at once: between old and new there is no overlap. */
-  readonly cutover: boolean;
+  /** What these options change of the class's way. Default: nothing. */
+  way?(options: Options): Partial<Way>;
+  /** The plans that `way` may name beside the usual one: the README's table. Default: none. */
+  readonly otherPlans?: readonly PlanId[];
   /** True when the value comes from a person: create copies the version that waits under a label. */
   readonly supplied: boolean;
-  /** True when moving AWSCURRENT back restores the previous value: no target outside has to be told. */
-  readonly restorable: boolean;
-  /** True when set and test log in to a server: the function is given a way to it. Default: false. */
-  readonly usesTarget?: boolean;
+  /** The kind of server that set and test log in to: their functions are given a way to it. Default: none. */
+  engine?(options: Options): Engine;
+  /** Members of other secrets that `credential` will be asked for. Default: none. */
+  credentials?(options: Options): readonly Credential[];
   /** Only for data keys: whether the deployment must say how the stored data is moved. */
   readonly reencryption?: Reencryption;
   /** IAM actions on its own secrets beyond describe, read, write and move. */
@@ -135,7 +112,7 @@ export interface SecretClass<Options = unknown> {
   /** createSecret: the members that change. May run twice; only the first answer is stored. */
   create(context: CreateContext<Options>): Promise<Variables>;
   /** setSecret: makes the target accept the pending document. Null for values that only we generate. */
-  readonly set: ((context: TestContext<Options> & SetDocuments) => Promise<void>) | null;
+  readonly set: ((context: TestContext<Options> & SetDocuments) => Promise<SetOutcome>) | null;
   /**
    * testSecret: proves the document without side effects. Must also pass on a copy of the current value,
    * because Secrets Manager runs it alone when a schedule is saved.
@@ -146,8 +123,16 @@ export interface SecretClass<Options = unknown> {
    * pending document can still read it. Left out: nothing is read, and the current value is not fetched.
    */
   keeps?(context: TestContext<Options> & { readonly current: SecretDocument }): Promise<void>;
+  /**
+   * Whether the target accepts a document: what `prove` asks of the new and of the old value. Left out: the
+   * deployment's probe tells.
+   * @throws KeyturnError when that cannot be known.
+   */
+  accepts?(context: TestContext<Options>): Promise<boolean>;
   /** Left out: the new value replaces the old one at once. */
   readonly phases?: Phases<Options>;
+  /** Left out: there is nothing to take away at a target. */
+  readonly oldValue?: OldValue<Options>;
 }
 
 /**
@@ -161,25 +146,35 @@ export interface BoundClass {
   breaks(): string | null;
   variables(): readonly [string, ...string[]];
   create(context: Omit<CreateContext<unknown>, 'options'>): Promise<Variables>;
-  readonly set: ((documents: SetDocuments) => Promise<void>) | null;
+  readonly set: ((documents: SetDocuments) => Promise<SetOutcome>) | null;
   test(document: SecretDocument): Promise<void>;
   readonly keeps: ((context: { document: SecretDocument; current: SecretDocument }) => Promise<void>) | null;
+  readonly accepts: ((document: SecretDocument) => Promise<boolean>) | null;
   readonly phases: BoundPhases | null;
+  readonly oldValue: BoundOldValue | null;
 }
 
 /** What a declared class offers once the type of its options is closed over. */
 export interface ClassDefinition {
   readonly id: string;
   readonly steps: string;
-  readonly plan: PlanId;
+  /** The way that it goes where its options do not say otherwise. */
+  readonly usual: Way;
+  /** Every plan that it may have, the usual one first. */
+  readonly plans: readonly [PlanId, ...PlanId[]];
   readonly admission: Admission;
-  readonly cutover: boolean;
   readonly supplied: boolean;
-  readonly restorable: boolean;
   /** Null: no stored data is encrypted with secrets of this class. */
   readonly reencryption: Reencryption | null;
   readonly actions: readonly SecretAction[];
+  /** Whether it logs in to servers at all. */
   readonly usesTarget: boolean;
+  /** What follows the four steps under these options. */
+  way(options: unknown): Way;
+  /** The kind of server that it logs in to under these options; null: none. */
+  engine(options: unknown): Engine | null;
+  /** Members of other secrets that it reads under these options. */
+  credentials(options: unknown): readonly Credential[];
   /** The options after defaults, or the sentences of the rules that they break. */
   parse(
     options: unknown,
@@ -187,15 +182,16 @@ export interface ClassDefinition {
     | { readonly ok: true; readonly options: unknown }
     | { readonly ok: false; readonly broken: readonly string[] };
   /**
-   * @param target Default: none; a class that needs one then says so when it is asked to set or test.
+   * @param ports Default: none; a class that needs them then says so when it is asked to set or test.
    * @throws KeyturnError DeploymentInvalid when the options break a rule.
    */
-  bind(options: unknown, target?: Target): BoundClass;
+  bind(options: unknown, ports?: TargetPorts): BoundClass;
 }
 
 /** Declares a class: what a class's file exports. */
 export function defineClass<Options>(declared: SecretClass<Options>): ClassDefinition {
   const { id, steps, plan, admission, cutover, supplied, restorable, actions } = declared;
+  const usual: Way = { plan, cutover, restorable };
 
   function parse(options: unknown) {
     const result = declared.options.safeParse(options);
@@ -206,13 +202,15 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
       : ({ ok: false, broken: [broken] } as const);
   }
 
-  function bind(input: unknown, target: Target = noTarget): BoundClass {
+  function demanded(input: unknown): Options {
     const result = parse(input);
-    if (!result.ok) {
-      throw new KeyturnError({ code: 'DeploymentInvalid', message: `options: ${result.broken.join(' ')}` });
-    }
-    const { options } = result;
-    const { set, keeps, phases } = declared;
+    if (result.ok) return result.options;
+    throw new KeyturnError({ code: 'DeploymentInvalid', message: `options: ${result.broken.join(' ')}` });
+  }
+
+  function bind(input: unknown, ports: TargetPorts = noTarget): BoundClass {
+    const options = demanded(input);
+    const { set, keeps, phases, accepts, oldValue } = declared;
     return {
       id,
       supplied,
@@ -220,43 +218,30 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
       breaks: () => declared.breaks(options),
       variables: () => declared.variables(options),
       create: (context) => declared.create({ ...context, options }),
-      set: set === null ? null : (documents) => set({ ...documents, options, target }),
-      test: (document) => declared.test({ options, document, target }),
-      keeps: keeps === undefined ? null : (context) => keeps({ ...context, options, target }),
+      set: set === null ? null : (documents) => set({ ...documents, ...ports, options }),
+      test: (document) => declared.test({ ...ports, options, document }),
+      keeps: keeps === undefined ? null : (context) => keeps({ ...context, ...ports, options }),
+      accepts: accepts === undefined ? null : (document) => accepts({ ...ports, options, document }),
       phases: phases === undefined ? null : boundPhases(phases, options),
+      oldValue: oldValue === undefined ? null : boundOldValue(oldValue, options, ports),
     };
   }
 
-  const { reencryption = null, usesTarget = false } = declared;
+  const { reencryption = null } = declared;
   return {
     id,
     steps,
-    plan,
+    usual,
+    plans: [plan, ...(declared.otherPlans ?? [])],
     admission,
-    cutover,
     supplied,
-    restorable,
     reencryption,
     actions,
-    usesTarget,
+    usesTarget: declared.engine !== undefined,
+    way: (options) => ({ ...usual, ...declared.way?.(demanded(options)) }),
+    engine: (options) => declared.engine?.(demanded(options)) ?? null,
+    credentials: (options) => declared.credentials?.(demanded(options)) ?? [],
     parse,
     bind,
-  };
-}
-
-function boundPhases<Options>(phases: Phases<Options>, options: Options): BoundPhases {
-  const { data } = phases;
-  return {
-    promote: (document) => phases.promote(options, document),
-    retire: (document) => phases.retire(options, document),
-    holdSeconds: () => phases.holdSeconds(options),
-    first: () => phases.first?.(options) ?? 'introduced',
-    data:
-      data === undefined
-        ? null
-        : {
-            ring: (document, back) => data.ring(options, document, back),
-            withdraw: (document) => data.withdraw(options, document),
-          },
   };
 }

@@ -241,6 +241,27 @@ export const stages = {
       lambdaFaults,
     ],
   },
+  drain: {
+    does: 'counts what still uses the old value at its target: goes on only when nothing does',
+    timeoutSeconds: 120,
+    retry: [
+      // Pools let go of idle connections in minutes; jobs of a night may take until the morning.
+      {
+        errors: ['OldValueInUse'],
+        intervalSeconds: 30,
+        maxAttempts: 12,
+        backoffRate: 2,
+        maxDelaySeconds: 10_800,
+      },
+      later,
+      lambdaFaults,
+    ],
+  },
+  disable: {
+    does: 'takes the old value away at its target: from here on it is refused',
+    timeoutSeconds: 120,
+    retry: [later, lambdaFaults],
+  },
   prove: {
     does: 'probes that the new value works and that the old one is refused',
     timeoutSeconds: 120,

@@ -1,6 +1,9 @@
-/** A server that keeps passwords of its own, as far as a class needs it. `adapters` implements it. */
+/** A server that keeps passwords of its own, as far as a class needs it. `adapters/targets` implements it. */
 import { KeyturnError } from './errors.ts';
 import type { Sensitive } from './sensitive.ts';
+
+/** The kinds of server there are; each is one file in `lambdas/adapters/targets`. */
+export type Engine = 'postgres' | 'mysql' | 'redis';
 
 /**
  * Who may have signed a server's certificate: `system` (the roots that Node ships), certificates as PEM text,
@@ -12,11 +15,12 @@ export type Authorities = 'system' | { readonly pem: string } | { readonly path:
 export type TargetTls = { readonly authorities: Authorities } | 'off';
 
 export interface TargetLogin {
-  readonly engine: 'postgres' | 'mysql' | 'redis';
+  readonly engine: Engine;
   readonly host: string;
   readonly port: number;
   readonly user: string;
   readonly password: Sensitive;
+  /** Of Redis: the number of the logical database. */
   readonly database: string;
   readonly tls: TargetTls;
 }
@@ -29,9 +33,55 @@ export interface TableRights {
   readonly rights: readonly string[];
 }
 
+/** Two login roles that take turns, and what they share. */
+export interface LoginPair {
+  /** The one that is to log in from now on. */
+  readonly user: string;
+  readonly password: Sensitive;
+  /** The one in use until now: never changed, beyond what both share. */
+  readonly other: string;
+  /** Owns what either makes, and never logs in. */
+  readonly owner: string;
+  /** Every database in which the pair is prepared, the session's own among them: what the users have elsewhere is refused. */
+  readonly databases: readonly string[];
+}
+
+/** Open sessions of a user, counted by what opened them. */
+export interface Use {
+  /** As the session names itself (`application_name`, `CLIENT SETNAME`), or its address; never empty. */
+  readonly by: string;
+  readonly sessions: number;
+}
+
+/** Which sessions are meant. */
+export interface UsesAsked {
+  readonly user: string;
+  /** Only those that were opened before. Left out: all of this user. */
+  readonly openedBefore?: Date;
+}
+
+/**
+ * An open session. An engine that cannot do one of these says so by TargetRefused, in a sentence that names the
+ * engine.
+ */
 export interface TargetSession {
-  /** Gives the user who is logged in another password. The same again changes nothing that a login sees. */
+  /** Gives the user who is logged in another password; the former one ends. The same again changes nothing that a login sees. */
   changePassword(password: Sensitive): Promise<void>;
+  /** Gives a user a second password, beside the one in use. The same again changes nothing. */
+  addPassword(user: string, password: Sensitive): Promise<void>;
+  /** Leaves a user with this password only. */
+  keepOnly(user: string, password: Sensitive): Promise<void>;
+  /**
+   * Makes one of two users ready to log in: the roles, what they own and were granted, and the password. Repairs
+   * what is there. Needs the rights of an administrator.
+   */
+  preparePair(pair: LoginPair): Promise<void>;
+  /** Keeps a user from logging in; what it owns and was granted stays. Open sessions stay. */
+  disableLogin(user: string): Promise<void>;
+  /** Open sessions, this one left out. */
+  uses(asked: UsesAsked): Promise<readonly Use[]>;
+  /** Ends those sessions. */
+  endUses(asked: UsesAsked): Promise<void>;
   /** @returns what the user lacks, each as `SELECT on orders`; empty: nothing. */
   missingRights(wanted: readonly TableRights[]): Promise<readonly string[]>;
   /** Never fails. */
@@ -48,13 +98,44 @@ export interface Target {
   login(login: TargetLogin): Promise<TargetSession>;
 }
 
+/** The way to the servers of one kind: what a file in `lambdas/adapters/targets` exports. */
+export interface ConnectedTarget {
+  readonly engine: Engine;
+  readonly target: Target;
+}
+
+/** What a class with a target works with beside its documents. */
+export interface TargetPorts {
+  readonly target: Target;
+  /**
+   * A member of the current value of another secret, such as an administrator's password. Read at use.
+   * @throws KeyturnError AwsNotFound, or DocumentInvalid where the secret has no such member.
+   */
+  credential(secretId: string, member: string): Promise<Sensitive>;
+}
+
+/** The way to the servers of several kinds: the login says which. */
+export function targetOf(connected: readonly ConnectedTarget[]): Target {
+  return {
+    login: async (login) => {
+      const found = connected.find(({ engine }) => engine === login.engine);
+      if (found !== undefined) return found.target.login(login);
+      throw new KeyturnError({
+        code: 'Internal',
+        message: `This function was deployed without a way to a server of ${login.engine}.`,
+      });
+    },
+  };
+}
+
 /** For functions whose class has no target. */
-export const noTarget: Target = {
-  login: () =>
+export const noTarget: TargetPorts = {
+  target: targetOf([]),
+  credential: () =>
     Promise.reject(
       new KeyturnError({
         code: 'Internal',
-        message: 'This function was deployed without a way to a target.',
+        message: 'This function was deployed without a way to read another secret.',
       }),
     ),
 };

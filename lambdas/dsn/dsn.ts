@@ -4,11 +4,10 @@
  */
 import { checkCredential } from '../contract/credential-text.ts';
 import { Sensitive } from '../contract/sensitive.ts';
+import type { Engine } from '../contract/target.ts';
 import { keywordsWith, parseKeywords } from './keywords.ts';
 import { schemeOf } from './schemes.ts';
 import { parseUrl, urlWith } from './url.ts';
-
-export type Engine = 'postgres' | 'mysql' | 'redis';
 
 export interface Endpoint {
   /** As written, percent-decoded and without the brackets of an IPv6 address; null: the client's default. */

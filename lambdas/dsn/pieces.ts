@@ -1,8 +1,9 @@
 /** Connection strings made from pieces, for platforms that keep host, user and password in variables of their own. */
 import { checkCredential } from '../contract/credential-text.ts';
 import { Sensitive } from '../contract/sensitive.ts';
+import type { Engine } from '../contract/target.ts';
 import { broken } from './broken.ts';
-import type { Dsn, Engine } from './dsn.ts';
+import type { Dsn } from './dsn.ts';
 import { endpoints } from './endpoints.ts';
 import { written } from './keywords.ts';
 import { percentEncode } from './percent.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from './dsn.ts';
+import type { Engine } from '../contract/target.ts';
 
 interface Scheme {
   readonly engine: Engine;

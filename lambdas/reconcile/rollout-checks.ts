@@ -26,7 +26,9 @@ export function rolloutMissing(about: Observed): Objection | null {
       `The rollout of ${seen.name} was never completed, and what Step Functions knew of it is gone after 90 days. It is not started again without a person.`,
     );
   }
-  const due = new Date(lastRotatedAt.getTime() + limits.eventGrace + slotOf(seen.name, spread));
+  // No event of ours tells of a rotation that another service made.
+  const grace = about.secret.observed === true ? 0 : limits.eventGrace;
+  const due = new Date(lastRotatedAt.getTime() + grace + slotOf(seen.name, spread));
   if (now < due) {
     return nothing(`The rollout of ${seen.name} has not begun; it is started after ${due.toISOString()}.`);
   }

@@ -75,7 +75,8 @@ function rolloutIsOpen({ secret, versions, seen, told, now, spread, rolloutOf }:
     return false;
   // Its event has some time, and after that it has a slot of its own.
   const slot = rollout === null ? slotOf(seen.name, spread) : 0;
-  return rotated === undefined || now.getTime() - rotated >= limits.eventGrace + slot;
+  const grace = secret.observed === true ? 0 : limits.eventGrace;
+  return rotated === undefined || now.getTime() - rotated >= grace + slot;
 }
 
 /** A roll-back goes on under the name of the version that it gives up, which is the previous one then. */

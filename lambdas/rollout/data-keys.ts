@@ -30,7 +30,7 @@ export async function ringOf(
   secret: SecretSettings,
   { ports }: StageContext,
 ): Promise<RingInUse> {
-  const data = dataKeysOf(secret);
+  const data = dataKeysOf(secret, ports);
   const back = state.rolledBackFrom !== undefined;
   const version = await ports.secrets.read(state.secretId, state.versionId);
   demandCurrent(version.labels, state);
@@ -56,8 +56,12 @@ export function heldBy(ring: Omit<RingInUse, 'versionIds'>, counted: readonly Ta
 }
 
 /** The keys of a document that a stage has read or written; null: no data is under keys of this class. */
-export function heldIn(document: SecretDocument, secret: SecretSettings): KeysHeld | null {
-  const ring = phasesOf(secret).data?.ring(document, true);
+export function heldIn(
+  document: SecretDocument,
+  secret: SecretSettings,
+  ports: StageContext['ports'],
+): KeysHeld | null {
+  const ring = phasesOf(secret, ports).data?.ring(document, true);
   return ring === undefined ? null : heldBy({ ...ring, inUse: ring.write.id });
 }
 

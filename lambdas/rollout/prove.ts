@@ -1,12 +1,13 @@
-import { parseDocument, type SecretDocument } from '../contract/document.ts';
+import type { SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import type { BoundProbe, Verdict } from '../contract/hooks.ts';
-import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
+import { parseRolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { probeKinds } from '../hooks/probe/kinds.ts';
+import { classOfSecret } from './class-of.ts';
+import { currentDocument, oldDocuments } from './old-documents.ts';
 import { secretOf } from './secret-of.ts';
-import { demandCurrent } from './still-current.ts';
 
 /**
  * Probes the real target: the new value must be accepted, the old one refused. Reads both by their ids; where
@@ -18,11 +19,12 @@ export const stage: StageDefinition = {
   readsValues: true,
   putsEvents: false,
   redeploys: false,
+  usesTarget: true,
 
   async run(input, context) {
     const state = parseRolloutState(input);
     const secret = secretOf(context, state);
-    const probe = boundProbe(secret);
+    const probe = boundProbe(secret) ?? probeOfClass(secret, context);
     if (probe === null) {
       context.ports.log({
         message: 'no probe is configured: nothing proven',
@@ -33,7 +35,7 @@ export const stage: StageDefinition = {
     }
     const renewed = await currentDocument(state, secret, context);
     demand(await probe.ask(renewed, context.ports), 'accepted', secret);
-    const former = await formerDocuments(state, renewed, context);
+    const former = await oldDocuments(state, renewed, context);
     for (const old of former) {
       demand(await verdictOnOld(probe, old, context), 'refused', secret);
     }
@@ -53,37 +55,6 @@ async function verdictOnOld(
     if (caught instanceof KeyturnError && caught.code === 'DocumentInvalid') return 'refused';
     throw caught;
   }
-}
-
-async function currentDocument(
-  state: RolloutState,
-  secret: SecretSettings,
-  { ports }: StageContext,
-): Promise<SecretDocument> {
-  const version = await ports.secrets.read(state.secretId, state.versionId);
-  demandCurrent(version.labels, state);
-  return parseDocument(version.value, `The new value of ${secret.key}`);
-}
-
-/**
- * The value that was current before, and those that earlier rollouts were cut off from proving. Versions of the
- * same rotation are left out: they hold the new value.
- */
-async function formerDocuments(
-  state: RolloutState,
-  renewed: SecretDocument,
-  { ports }: StageContext,
-): Promise<SecretDocument[]> {
-  const { memory } = renewed;
-  const ids = new Set([state.previousVersionId, memory?.base ?? null, ...(memory?.unproven ?? [])]);
-  const documents: SecretDocument[] = [];
-  for (const id of ids) {
-    if (id === null) continue;
-    const version = await ports.secrets.read(state.secretId, id);
-    const former = parseDocument(version.value, `The old value (version ${id})`);
-    if (memory?.root === undefined || former.memory?.root !== memory.root) documents.push(former);
-  }
-  return documents;
 }
 
 function demand(verdict: Verdict, expected: 'accepted' | 'refused', secret: SecretSettings): void {
@@ -120,4 +91,12 @@ function boundProbe(secret: SecretSettings): BoundProbe | null {
     message: `The probe of ${secret.key} must be of a known kind with its members; it is of kind ${secret.probe.kind}.`,
     hint: 'Deploy the stack again: the function and its settings are made together.',
   });
+}
+
+/** What the class itself can ask at its target. */
+function probeOfClass(secret: SecretSettings, { ports }: StageContext): BoundProbe | null {
+  // Only classes with a target can ask there, and only those are in this function.
+  const accepts = ports.classes.has(secret.class) ? classOfSecret(secret, ports).accepts : null;
+  if (accepts === null) return null;
+  return { ask: async (document) => ((await accepts(document)) ? 'accepted' : 'refused') };
 }

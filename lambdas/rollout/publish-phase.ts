@@ -7,8 +7,8 @@ import {
 } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { beforeLabel, phaseLabel } from '../contract/marks.ts';
+import type { BoundPhases } from '../contract/phases.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
-import type { BoundPhases } from '../contract/secret-class.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import type { StageId } from '../contract/stages.ts';
 import { derivedToken } from '../contract/tokens.ts';
@@ -40,11 +40,12 @@ export function publishingStage(
     readsValues: true,
     putsEvents: false,
     redeploys: false,
+    asksClass: true,
 
     async run(input, context) {
       const state = parseRolloutState(input);
       const secret = secretOf(context, state);
-      return publishPhase(phase, state, phasesOf(secret)[id], context);
+      return publishPhase(phase, state, phasesOf(secret, context.ports)[id], context);
     },
   };
 }
@@ -72,7 +73,7 @@ export async function publishPhase(
   const token = derivedToken(root.memory.root ?? state.versionId, phase);
   const published = description.labels.get(token)?.includes('AWSCURRENT') ?? false;
   const keysOf = (document: SecretDocument) => {
-    const keys = heldIn(document, secretOf(context, state));
+    const keys = heldIn(document, secretOf(context, state), context.ports);
     return keys === null ? {} : { keys };
   };
   const isNext = follows(phase, root.memory.phase ?? 'introduced');

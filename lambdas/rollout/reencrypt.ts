@@ -19,6 +19,7 @@ export const stage: StageDefinition = {
   readsValues: true,
   putsEvents: false,
   redeploys: false,
+  asksClass: true,
   reencrypts: true,
 
   async run(input, context) {

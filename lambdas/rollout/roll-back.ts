@@ -1,5 +1,5 @@
 import { KeyturnError } from '../contract/errors.ts';
-import { completedTag, givenUpLabel } from '../contract/marks.ts';
+import { completedTag, disabledTag, givenUpLabel } from '../contract/marks.ts';
 import { goesBackByItself, type Plan, type PlanId, plans } from '../contract/plan.ts';
 import type { SecretDescription } from '../contract/ports.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
@@ -63,6 +63,7 @@ export const stage: StageDefinition = {
     const labels = description.labels.get(versionId) ?? [];
     const goneBack = description.labels.get(target)?.includes('AWSCURRENT') ?? false;
     if (!goneBack) {
+      if (description.tags.get(disabledTag) === versionId) throw takenAway(secret.key, versionId);
       demandCurrent(labels, state);
       demandNoRotation(description);
       if (movesData) await keep(state, description, context);
@@ -86,6 +87,15 @@ export const stage: StageDefinition = {
     };
   },
 };
+
+/** A rollout that is resumed after its stage disable can come here: consumers were stopped, and do not start again. */
+function takenAway(key: string, versionId: string): KeyturnError {
+  return new KeyturnError({
+    code: 'NotRestorable',
+    message: `The value of ${key} before version ${versionId} was taken away at its target: nobody could log in with it.`,
+    hint: 'Repair the consumers, then resume; or rotate forward.',
+  });
+}
 
 /**
  * Data may be under a key that only the given-up version holds, and AWSPREVIOUS goes to the next write. The version

@@ -5,6 +5,8 @@ import type { StageId } from '../contract/stages.ts';
 import { stage as complete } from './complete.ts';
 import { stage as countInstances } from './count-instances.ts';
 import { stage as countLeft } from './count-left.ts';
+import { stage as disable } from './disable.ts';
+import { stage as drain } from './drain.ts';
 import { stage as handOver } from './hand-over.ts';
 import { stage as hold } from './hold.ts';
 import { stage as listInstances } from './list-instances.ts';
@@ -35,6 +37,8 @@ export const stageDefinitions: Readonly<Record<StageId, StageDefinition>> = {
   'list-instances': listInstances,
   'renew-instances': renewInstances,
   'count-instances': countInstances,
+  drain,
+  disable,
   prove,
   complete,
   'roll-back': rollBack,

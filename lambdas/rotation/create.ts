@@ -2,6 +2,7 @@ import { command } from '../contract/commands.ts';
 import { emptyDocument, type Memory, parseDocument, type SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { completedTag, givenUpLabel, rolledBackTag, suppliedLabel } from '../contract/marks.ts';
+import { keepsOldValue } from '../contract/plan.ts';
 import type { SecretDescription } from '../contract/ports.ts';
 import { consentFor, needsConsent } from './consent.ts';
 import type { StepContext, StepOutcome } from './context.ts';
@@ -34,12 +35,19 @@ export async function create(context: StepContext): Promise<StepOutcome> {
       rotationToken: event.rotationToken,
       value: made.serialise(),
     });
+    keepBase(context, current, standing.currentId);
     return { did: 'stored a pending value' };
   } catch (caught) {
     if (!(caught instanceof KeyturnError && caught.code === 'AwsTokenInUse')) throw caught;
     await readPending(context);
     return { did: 'kept the value that an earlier try stored' };
   }
+}
+
+/** Only where set asks for it: no value stays in a process for nothing. */
+function keepBase(context: StepContext, current: SecretDocument | null, currentId: string | null): void {
+  if (context.class.set === null || current === null || currentId === null) return;
+  context.kept.base.keep(context.event.secretId, currentId, current);
 }
 
 /**
@@ -65,9 +73,13 @@ async function makeOrFind(
  * A rotation that is refused because the former one still moves data must not stand in its way: the stages of that
  * one wait while a version is pending, and would give up in the end.
  */
-async function makeWay(refusal: unknown, { event, ports, class: secretClass }: StepContext): Promise<void> {
+async function makeWay(
+  refusal: unknown,
+  { event, ports, class: secretClass, secret }: StepContext,
+): Promise<void> {
   const refused = refusal instanceof KeyturnError && refusal.code === 'StepRefused';
-  if (refused && secretClass.phases?.data) await ports.secrets.removePending(event.secretId, event.token);
+  if (refused && (secretClass.phases?.data || keepsOldValue(secret.plan)))
+    await ports.secrets.removePending(event.secretId, event.token);
 }
 
 /**
@@ -98,6 +110,26 @@ async function demandNothingGivenUp(
   });
 }
 
+/**
+ * A target that holds two values would lose the one that consumers may still run with. A version that a person put in,
+ * or that was made current again, has no such rollout: what was current before it is not what it was made from.
+ */
+function demandOldValueGone(
+  { secret }: StepContext,
+  description: SecretDescription,
+  current: SecretDocument | null,
+  currentId: string | null,
+): void {
+  const base = current?.memory?.base ?? null;
+  if (!keepsOldValue(secret.plan) || base === null || base !== holderOf(description, 'AWSPREVIOUS')) return;
+  if (description.tags.get(completedTag) === currentId) return;
+  throw new KeyturnError({
+    code: 'StepRefused',
+    message: `The rollout of the current version ${currentId} of ${description.name} must be over before it rotates again; it is not, and consumers may still run with the value that would be replaced at the target.`,
+    hint: `Let it go on first: ${command('resume', secret.key)}.`,
+  });
+}
+
 async function make(
   context: StepContext,
   description: SecretDescription,
@@ -106,6 +138,7 @@ async function make(
 ): Promise<SecretDocument> {
   const { ports, class: secretClass } = context;
   await demandNothingGivenUp(context, description, current);
+  demandOldValueGone(context, description, current, currentId);
   const now = ports.clock.now();
   const reason = needsConsent(context.class, context.secret, now);
   const consent =

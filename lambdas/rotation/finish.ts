@@ -1,9 +1,10 @@
 import type { SecretDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { keyturnEvent } from '../contract/events.ts';
+import { keepsOldValue } from '../contract/plan.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf, standingOf } from './guards.ts';
-import { readPending } from './pending-version.ts';
+import { type Pending, readPending } from './pending-version.ts';
 
 /**
  * finishSecret: makes the pending version current, if it works now and if what is current is still what it
@@ -19,14 +20,15 @@ export async function finish(context: StepContext): Promise<StepOutcome> {
   const standing = standingOf({ description, token: event.token, self: context.self });
   if (standing.is === 'current') {
     const { document } = await readPending(context);
-    await announce(context, document, standing.previousId);
+    await announce(context, document, standing.previousId, null);
     return { did: 'nothing: this version is current already; said so again' };
   }
 
-  const document = await testedDocument(context);
+  const began = context.kept.changing.take(event.secretId, event.token);
+  const { document, createdAt } = await testedValue(context);
   checkBase(document, standing.currentId, context);
   await moveOnce(context, standing.currentId);
-  await announce(context, document, standing.currentId);
+  await announce(context, document, standing.currentId, gapSeconds(context, began ?? createdAt));
   return { did: 'made the pending version current' };
 }
 
@@ -43,12 +45,20 @@ async function moveOnce({ event, ports }: StepContext, from: string | null): Pro
   }
 }
 
+/**
+ * Milliseconds for which a test of this very process counts as now. Secrets Manager sends finish right after test, and
+ * at a target that knows one value only, every login in between is time in which what is current does not work.
+ */
+const freshFor = 10_000;
+
 /** The pending document, tested now: a finish that comes without its test must not promote anything. */
-async function testedDocument(context: StepContext): Promise<SecretDocument> {
-  const { event, tested } = context;
-  const document = tested.take(event.secretId, event.token) ?? (await readPending(context)).document;
-  await context.class.test(document);
-  return document;
+async function testedValue(context: StepContext): Promise<Pick<Pending, 'document' | 'createdAt'>> {
+  const { event, kept, ports } = context;
+  const tested = kept.tested.take(event.secretId, event.token);
+  const age = tested === null ? freshFor : ports.clock.now().getTime() - tested.testedAt.getTime();
+  const value = tested ?? (await readPending(context));
+  if (age >= freshFor || age < 0) await context.class.test(value.document);
+  return value;
 }
 
 /** A value that somebody typed in between must not be overwritten in silence. */
@@ -69,13 +79,34 @@ function checkBase(document: SecretDocument, currentId: string | null, { event, 
   }
 }
 
+/**
+ * How long what was current did not work, at a target that knows one value only; null for all others. Never too
+ * small: it counts from before the change.
+ */
+function gapSeconds(
+  { class: secretClass, secret, ports, settings }: StepContext,
+  began: Date,
+): number | null {
+  if (secretClass.set === null || !secret.cutover) return null;
+  const seconds = Math.max(0, ports.clock.now().getTime() - began.getTime()) / 1000;
+  ports.metrics.put({
+    metric: 'CurrentRefusedSeconds',
+    value: seconds,
+    of: { Deployment: settings.deployment, Secret: secret.key },
+  });
+  return seconds;
+}
+
 async function announce(
   { event, ports, secret, settings, class: secretClass }: StepContext,
   { memory }: SecretDocument,
   previousId: string | null,
+  gap: number | null,
 ): Promise<void> {
-  // An older version knows fewer keys: what a key wrote that came since could not be read with it.
-  const lastProven = secretClass.phases?.data ? undefined : memory?.unproven?.at(-1);
+  // An older version knows fewer keys: what a key wrote that came since could not be read with it. And at a target that
+  // holds two values, an older one has been replaced.
+  const onlyPrevious = secretClass.phases?.data || keepsOldValue(secret.plan);
+  const lastProven = onlyPrevious ? undefined : memory?.unproven?.at(-1);
   await ports.events.put(
     keyturnEvent('Rotation Finished', {
       schema: 1,
@@ -90,6 +121,7 @@ async function announce(
       plan: secret.plan,
       publishedAt: ports.clock.now().toISOString(),
       at: 'finish',
+      ...(gap === null ? {} : { gapSeconds: gap }),
     }),
   );
 }

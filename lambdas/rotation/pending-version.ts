@@ -9,10 +9,13 @@ import type { StepContext } from './context.ts';
  */
 const patience = [100, 200, 400, 800, 1_600];
 
-export type Pending =
-  | { readonly is: 'pending'; readonly document: SecretDocument }
-  /** Finish has run for this token already. */
-  | { readonly is: 'current'; readonly document: SecretDocument };
+export interface Pending {
+  /** `current`: finish has run for this token already. */
+  readonly is: 'pending' | 'current';
+  readonly document: SecretDocument;
+  /** When the version was written. */
+  readonly createdAt: Date;
+}
 
 /**
  * Reads this token's version. It is addressed by its id and then checked for its label, in one call: a label
@@ -32,7 +35,8 @@ export async function readPending(context: StepContext): Promise<Pending> {
       hint: 'The rotation was cancelled or another one took over; nothing is to be done.',
     });
   }
-  return { is, document: parseDocument(version.value, `The ${is} value of the secret ${context.secret.id}`) };
+  const document = parseDocument(version.value, `The ${is} value of the secret ${context.secret.id}`);
+  return { is, document, createdAt: version.createdAt };
 }
 
 function standingOfVersion(version: SecretVersion): Pending['is'] | null {

@@ -3,7 +3,7 @@ import { KeyturnError } from '../contract/errors.ts';
 import type { SecretVersion } from '../contract/ports.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf } from './guards.ts';
-import { readPending } from './pending-version.ts';
+import { type Pending, readPending } from './pending-version.ts';
 
 /**
  * testSecret: proves the pending value without side effects.
@@ -13,12 +13,14 @@ import { readPending } from './pending-version.ts';
  * so nothing here asks that the pending value differs from the current one.
  */
 export async function test(context: StepContext): Promise<StepOutcome> {
-  const { event, tested } = context;
-  const document = await pendingDocument(context);
-  if (document === null) return { did: 'nothing: the secret has no value yet, so there is none to test' };
+  const { event, kept } = context;
+  const pending = await pendingValue(context);
+  if (pending === null) return { did: 'nothing: the secret has no value yet, so there is none to test' };
+  const { document, createdAt } = pending;
   await context.class.test(document);
   await keepsWhatCurrentMade(document, context);
-  tested.remember(event.secretId, event.token, document);
+  const testedAt = context.ports.clock.now();
+  kept.tested.keep(event.secretId, event.token, { document, createdAt, testedAt });
   return { did: 'tested the pending value' };
 }
 
@@ -48,9 +50,9 @@ async function readIfThere(read: () => Promise<SecretVersion>): Promise<SecretVe
 }
 
 /** Null: the preflight of a secret without any value. In a rotation, finish would refuse such a version. */
-async function pendingDocument(context: StepContext): Promise<SecretDocument | null> {
+async function pendingValue(context: StepContext): Promise<Pending | null> {
   try {
-    return (await readPending(context)).document;
+    return await readPending(context);
   } catch (caught) {
     if (!(caught instanceof KeyturnError && caught.code === 'AwsNotFound')) throw caught;
     const description = await context.ports.secrets.describe(context.event.secretId);

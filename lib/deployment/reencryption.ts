@@ -87,7 +87,8 @@ export function resolveReencryptions(
   return resolved;
 }
 
-function withIds(value: unknown, ids: ReadonlyMap<string, string>): unknown {
+/** The same, with the id of a secret in the place of its key, in every credential. */
+export function withIds(value: unknown, ids: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((one) => withIds(one, ids));
   if (typeof value !== 'object' || value === null) return value;
   const isCredential = 'member' in value;

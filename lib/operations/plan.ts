@@ -64,7 +64,7 @@ export function forecast(subject: Subject, now: Date): Forecast {
         does: described.does,
         waitSeconds: described.waitSeconds ?? 0,
         touches: touchedBy(stage, settings, bound.phases?.holdSeconds() ?? 0),
-        onFailure: wayOut(wayOutOf(plan, stage), secretClass.restorable),
+        onFailure: wayOut(wayOutOf(plan, stage), settings.restorable),
       };
     }),
     breaks: bound.breaks(),

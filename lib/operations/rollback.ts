@@ -5,9 +5,9 @@
 import { parseDocument } from '../../lambdas/contract/document.ts';
 import type { KeyturnError } from '../../lambdas/contract/errors.ts';
 import type { ProbePorts } from '../../lambdas/contract/hooks.ts';
-import { completedTag, rolledBackTag } from '../../lambdas/contract/marks.ts';
+import { completedTag, disabledTag, rolledBackTag } from '../../lambdas/contract/marks.ts';
 import type { OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
-import { goesBackByItself, plans } from '../../lambdas/contract/plan.ts';
+import { goesBackByItself, keepsOldValue, plans } from '../../lambdas/contract/plan.ts';
 import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import { lookAt, type Sighting } from './look.ts';
 import { phaseOf } from './phase.ts';
@@ -128,7 +128,7 @@ export async function rollBack(
 function demandRestorable(sighting: Sighting, restored: string | null): void {
   const { subject, overview, currentId } = sighting;
   const { key, class: secretClass, settings } = subject.secret;
-  if (!secretClass.restorable) {
+  if (!settings.restorable) {
     throw refusal(
       `${key} cannot go back by itself: its class ${secretClass.id} has told a target outside of the new value, and moving the label back would not take that back.`,
       `Rotate forward instead: keyturn rotate ${key}.`,
@@ -150,7 +150,19 @@ function demandRestorable(sighting: Sighting, restored: string | null): void {
       `Its versions: ${[...overview.versions.keys()].join(', ')}.`,
     );
   }
+  demandAlive(sighting, restored);
   demandIdle(sighting);
+}
+
+/** At a target that holds two values, only the one before works beside the current one, and only until it is disabled. */
+function demandAlive({ subject, overview, currentId, previousId }: Sighting, restored: string): void {
+  const { key, plan } = subject.secret;
+  if (!keepsOldValue(plan)) return;
+  if (overview.tags.get(disabledTag) !== currentId && restored === previousId) return;
+  throw refusal(
+    `The value in version ${restored} of ${key} was taken away at its target: to make it current would lock everybody out.`,
+    `Rotate forward instead: keyturn rotate ${key}.`,
+  );
 }
 
 function demandIdle({ subject, pendingId, rollout }: Sighting): void {
@@ -186,7 +198,10 @@ async function demandUsable(
   const { key, class: secretClass, settings } = subject.secret;
   const { value } = await secrets.read(secretArn, versionId);
   const document = parseDocument(value, `Version ${versionId} of ${key}`);
-  await secretClass.bind(settings.options).test(document);
+  const bound = secretClass.bind(settings.options);
+  // A server is asked by the rollout, from where it can be reached; here the members must be there.
+  if (secretClass.usesTarget) for (const name of bound.variables()) document.value(name);
+  else await bound.test(document);
   if (!secretClass.supplied) return;
   if ((await verdictOn(settings, document, probe)) === 'refused') {
     throw refusal(

@@ -146,9 +146,7 @@ export const scenarios: readonly Scenario[] = [
     once: true,
     // Beside a secret whose restart ends sessions: there a second restart would be felt.
     fits: (secret, others) =>
-      generated(secret) &&
-      secret.resolved.class.cutover &&
-      others.some((other) => sharesConsumers(secret, other)),
+      generated(secret) && secret.resolved.cutover && others.some((other) => sharesConsumers(secret, other)),
     beside: companionOf,
     async begin(stage) {
       const other = companionOf(stage);

@@ -167,3 +167,55 @@ test('the phase is told by ids alone', () => {
   expect(phaseOf(seen(introducedVersions, null))).toBeNull();
   expect(phaseOf(sighting(subject('JWT_SECRET'), {}))).toBeNull();
 });
+
+describe('rollback of a login that was one of two at its server', () => {
+  const options = {
+    dsn: 'DATABASE_URL',
+    users: ['app_a', 'app_b'],
+    owner: 'app_owner',
+    admin: { user: 'root', password: { secret: 'team/admin', member: 'password' } },
+  };
+  function pair(): Subject {
+    const { deployment, secret } = subject('JWT_SECRET');
+    const secretClass = classOf('database-credential');
+    if (secretClass === undefined) throw new Error('no such class');
+    const way = secretClass.way(options);
+    const settings = { ...secret.settings, class: secretClass.id, options, ...way };
+    return { deployment, secret: { ...secret, class: secretClass, ...way, settings } };
+  }
+  const versions: Versions = {
+    oldest: { labels: [], age: 180_000 },
+    before: { labels: ['AWSPREVIOUS'], age: 90_000 },
+    root: { labels: ['AWSCURRENT'], age: 60 },
+  };
+  const known: RolloutState = {
+    ...state,
+    plan: 'second-credential',
+    versionId: 'root',
+    previousVersionId: 'before',
+  };
+  const shown = (tags: Readonly<Record<string, string>>) => {
+    const { ports } = account(versions, stalledAt('drain', known), tags);
+    const value = new Sensitive(
+      JSON.stringify({ DATABASE_URL: 'postgres://app_a:word@db.example.com/shop' }),
+    );
+    const read = async () => ({ versionId: 'before', labels: [], createdAt: now, value });
+    return { ...ports, secrets: { ...ports.secrets, read } };
+  };
+
+  test('before it was disabled: to the one before, without a way to the server', async () => {
+    const ports = shown({ 'keyturn:disabled': 'before' });
+    expect(await prepareRollback(pair(), null, ports)).toMatchObject({ restored: 'before', givenUp: 'root' });
+  });
+
+  test.each([
+    ['to the one before, once it was', { 'keyturn:disabled': 'root' }, null, 'before'],
+    ['to an older one, ever', {}, 'oldest', 'oldest'],
+  ])('not %s', async (_what, tags, to, named) => {
+    await expect(prepareRollback(pair(), to, shown(tags))).rejects.toMatchObject({
+      code: 'OperationRefused',
+      message: `The value in version ${named} of JWT_SECRET was taken away at its target: to make it current would lock everybody out.`,
+      hint: 'Rotate forward instead: keyturn rotate JWT_SECRET.',
+    });
+  });
+});

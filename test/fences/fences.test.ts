@@ -6,6 +6,7 @@ import { codecIds, codecOf } from '../../lambdas/ciphers/registry.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import { plans } from '../../lambdas/contract/plan.ts';
 import { stages } from '../../lambdas/contract/stages.ts';
+import { defaultPorts } from '../../lambdas/dsn/schemes.ts';
 import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
@@ -28,9 +29,12 @@ const arrows = [
   { from: 'lambdas/contract', to: ['lambdas/contract'] },
   { from: 'lambdas/catalog', to: ['lambdas/catalog', 'lambdas/contract'] },
   { from: 'lambdas/ciphers', to: ['lambdas/ciphers', 'lambdas/contract'] },
-  { from: 'lambdas/credentials', to: ['lambdas/credentials', 'lambdas/contract'] },
+  { from: 'lambdas/credentials', to: ['lambdas/credentials', 'lambdas/dsn', 'lambdas/contract'] },
   { from: 'lambdas/dsn', to: ['lambdas/dsn', 'lambdas/contract'] },
-  { from: 'lambdas/classes', to: ['lambdas/classes', 'lambdas/ciphers', 'lambdas/dsn', 'lambdas/contract'] },
+  {
+    from: 'lambdas/classes',
+    to: ['lambdas/classes', 'lambdas/ciphers', 'lambdas/credentials', 'lambdas/dsn', 'lambdas/contract'],
+  },
   { from: 'lambdas/hooks', to: ['lambdas/hooks', 'lambdas/ciphers', 'lambdas/contract'] },
   { from: 'lambdas/rotation', to: ['lambdas/rotation', 'lambdas/contract'] },
   {
@@ -117,14 +121,7 @@ describe('tables and files', () => {
 
   test('each secret class is one file of its name and one line of the registry', () => {
     expect(
-      idsOf('lambdas/classes', [
-        'registry',
-        'generated-value',
-        'hmac-key',
-        'same-text',
-        'data-key',
-        'single-data-key',
-      ]),
+      idsOf('lambdas/classes', ['registry', 'generated-value', 'hmac-key', 'data-key', 'single-data-key']),
     ).toEqual([...classIds].sort());
     for (const id of classIds) expect(classOf(id)?.id).toBe(id);
   });
@@ -138,6 +135,7 @@ describe('tables and files', () => {
       'random-block',
       'ring-cipher',
       'cbc-messages',
+      'hmac-messages',
       'text-encoding',
     ];
     expect(idsOf('lambdas/ciphers', parts)).toEqual([...codecIds].sort());
@@ -156,6 +154,7 @@ describe('tables and files', () => {
         'fleet-of',
         'instance-tally',
         'class-of',
+        'old-documents',
         'data-keys',
         'pin',
         'consumers',
@@ -186,10 +185,14 @@ describe('tables and files', () => {
     expect(new Set(idsOf('lambdas/adapters/consumers', []))).toEqual(new Set(redeployKinds.keys()));
     expect(new Set(idsOf('lambdas/adapters/instances', []))).toEqual(new Set(fleetKinds.keys()));
     expect(new Set(idsOf('lambdas/adapters/reencrypt', []))).toEqual(new Set(reencryptKinds.keys()));
+    for (const engine of idsOf('lambdas/adapters/targets', ['cannot'])) {
+      expect(Object.keys(defaultPorts)).toContain(engine);
+    }
   });
 
   test('each class names a plan that exists', () => {
-    for (const id of classIds) expect(Object.keys(plans)).toContain(classOf(id)?.plan);
+    for (const id of classIds)
+      expect(Object.keys(plans)).toEqual(expect.arrayContaining([...(classOf(id)?.plans ?? ['none'])]));
   });
 
   test.each(platformIds)('the catalog of %s names known classes, options and probes', (platform) => {

@@ -44,11 +44,11 @@ it('only the stages that restart, stop or look at consumers carry their clients'
 
 it('only functions that reach a database carry its driver', () => {
   const withDriver = bundles.filter(({ inputs }) =>
-    Object.keys(inputs).some((file) => file.includes('/pg/')),
+    Object.keys(inputs).some((file) => /node_modules\/(pg|mysql2|ioredis)\//.test(file)),
   );
-  expect(withDriver.map(({ name }) => name).filter((name) => !name.endsWith('-postgres'))).toEqual([
-    'rotation-database-credential',
-  ]);
+  const byDriver = withDriver.map(({ name }) => /-(postgres|mysql|redis)$/.test(name));
+  expect(byDriver.length).toBeGreaterThan(0);
+  expect(byDriver).not.toContain(false);
 });
 
 it('the same code and settings give the same directory, others another', () => {

@@ -1,4 +1,5 @@
 /** What people read: events of the real stages, sent over the real template to a topic in a local account. */
+
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
 import type { Measurement } from '../../lambdas/contract/metrics.ts';
 import type { RolloutState } from '../../lambdas/contract/rollout-state.ts';
 import type { StageDefinition, StagePorts } from '../../lambdas/contract/stage.ts';
+import { noTarget } from '../../lambdas/contract/target.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { rotationFailed } from '../../lambdas/rotation/failed-event.ts';
 import { KeyturnStack } from '../../lib/keyturn-stack.ts';
@@ -82,6 +84,7 @@ async function sentBy(stage: StageDefinition, input: RolloutState) {
     secrets: {
       describe: refuse,
       read: refuse,
+      versions: refuse,
       writePending: refuse,
       writeLabelled: refuse,
       moveCurrent: refuse,
@@ -92,6 +95,8 @@ async function sentBy(stage: StageDefinition, input: RolloutState) {
     events: { put: async (event) => void sent.push(event) },
     metrics: { put: (measurement) => void measured.push(measurement) },
     fleets: new Map(),
+    target: noTarget.target,
+    classes: new Map(),
     reencryption: new Map(),
     credential: () => Promise.reject(new Error('not used')),
     consumers: new Map(),

@@ -3,6 +3,7 @@
  * Manager, consumers that are the twin's processes, data in the real database. Without the template and the
  * functions' bundles, which `npm run rehearse` runs as well and which take longer than all of this.
  */
+
 import { readFileSync } from 'node:fs';
 import { random, clock as wall } from '../../lambdas/adapters/platform.ts';
 import { server } from '../../lambdas/adapters/reencrypt/postgres.ts';
@@ -15,6 +16,7 @@ import { parseRolloutState, type RolloutState } from '../../lambdas/contract/rol
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import type { Settings } from '../../lambdas/contract/settings.ts';
 import type { StageId } from '../../lambdas/contract/stages.ts';
+import { noTarget } from '../../lambdas/contract/target.ts';
 import { hook as sweep } from '../../lambdas/hooks/reencrypt/postgres.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { startRollout } from '../../lambdas/rollout/start.ts';
@@ -85,7 +87,7 @@ export async function rotateTwin(rotating: Rotating): Promise<RolloutState> {
   });
   const port = secretsPort(secrets, role, gate, { dead: false });
   const consumers = new Map([['ecs', processes(rotating, () => documentOf(secrets, secret))]]);
-  const steps = rotationFunction(secret.class, settings, { ...ports, secrets: port });
+  const steps = rotationFunction(secret.class, settings, { ...noTarget, ...ports, secrets: port });
 
   async function invoke(event: Json) {
     try {
@@ -132,6 +134,8 @@ export async function rotateTwin(rotating: Rotating): Promise<RolloutState> {
       ports: {
         ...ports,
         secrets: port,
+        target: noTarget.target,
+        classes: new Map([[secret.class.id, secret.class]]),
         consumers,
         fleets: new Map(),
         reencryption: new Map([['postgres', sweep.connect({ server, random })]]),

@@ -57,6 +57,11 @@ export class Application {
     return this.#tasks.map((task) => task.document);
   }
 
+  /** When the running tasks started, and what they loaded. */
+  get tasks(): readonly Pick<Task, 'createdAt' | 'document'>[] {
+    return this.#tasks;
+  }
+
   readonly ecs: Ecs = {
     state: async () => ({
       arn: 'arn:aws:ecs:eu-central-1:111122223333:service/shop/web',

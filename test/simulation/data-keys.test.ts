@@ -95,7 +95,7 @@ describe('what the phase introduce is for', () => {
 
 /** Every stage of a plan before retire, at which its execution is ended. */
 function stagesBeforeRetire(setting: Setting): (readonly [string, string, number, Setting])[] {
-  const way: readonly string[] = plans[setting.secretClass.plan].stages;
+  const way: readonly string[] = plans[setting.secretClass.usual.plan].stages;
   return way
     .slice(0, way.indexOf('retire') + 1)
     .map((stage, index) => [setting.secretClass.id, stage, index + 1, setting] as const);
@@ -103,7 +103,7 @@ function stagesBeforeRetire(setting: Setting): (readonly [string, string, number
 
 describe('an execution that somebody aborts', () => {
   const ways = dataSettings.flatMap((setting) =>
-    plans[setting.secretClass.plan].stages.map(
+    plans[setting.secretClass.usual.plan].stages.map(
       (stage, index) => [setting.secretClass.id, stage, index + 1, setting] as const,
     ),
   );
@@ -164,7 +164,7 @@ describe('an operator who asks to go back', () => {
   });
 
   const wayBack = dataSettings.flatMap((setting) =>
-    waysOut[wayBackOf(plans[setting.secretClass.plan])].stages.map(
+    waysOut[wayBackOf(plans[setting.secretClass.usual.plan])].stages.map(
       (_stage, index) => [setting.secretClass.id, index + 1, setting] as const,
     ),
   );
@@ -173,7 +173,7 @@ describe('an operator who asks to go back', () => {
     '%s: aborted on the way back (its stage %i) and resumed, it goes on back',
     async (_id, nth, setting) => {
       const { world, checker, key } = await started(setting);
-      const way: readonly string[] = plans[setting.secretClass.plan].stages;
+      const way: readonly string[] = plans[setting.secretClass.usual.plan].stages;
       world.abortAt = way.indexOf('verify') + 1;
       await world.rotate();
       await world.clock.advance(6 * hour);

@@ -63,7 +63,8 @@ export async function span(
   await world.rotate();
   await world.clock.advance(3 * day);
   const { trace } = world.gate;
-  const wayBack = ownDataWay(setting, trace, first);
+  const atServer = setting.database === undefined ? null : trace.indexOf('SELECT sessions') - 3;
+  const wayBack = ownDataWay(setting, trace, first) ?? atServer;
   const ownWay =
     wayBack ??
     (setting.stubborn === true || setting.tokenLifeSeconds !== undefined

@@ -6,11 +6,13 @@
 import { describe, expect, test, vi } from 'vitest';
 import { broken, drawn, everyPair, outcome, pairs, seed, span } from './enumerating.ts';
 import { faultKinds } from './gate.ts';
-import { emptySecret, settings, stubbornConsumer } from './settings.ts';
+import { alternatingUsers, dualPassword, emptySecret, settings, stubbornConsumer } from './settings.ts';
 
 const everySetting = [
   ...settings.map((setting) => [setting.secretClass.id, setting] as const),
   ['opaque-token, empty', emptySecret] as const,
+  ['database-credential, alternating users', alternatingUsers] as const,
+  ['database-credential, dual password', dualPassword] as const,
   ['signing-key-cutover, with a consumer that cannot use the new key', stubbornConsumer] as const,
 ];
 

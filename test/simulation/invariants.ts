@@ -21,6 +21,7 @@ export class Checker {
     this.#valueInUseIsReadable(world, after);
     this.#tokensLiveOn(world, after);
     this.#dataIsKept(world, after);
+    this.#everybodyGetsIn(world, after);
   };
 
   /** To be called once, when nothing moves any more. */
@@ -29,6 +30,7 @@ export class Checker {
     this.#everyRotationEnded(world);
     this.#everyRolloutEnded(world);
     this.#oldValuesAreDead(world);
+    this.#oldLoginsAreDead(world);
     this.#nothingLeaked(world);
     this.#noStrayVersion(world);
     this.#everyEventFitsItsTable(world);
@@ -159,6 +161,15 @@ export class Checker {
     if (left.length > 0) this.#break(after, `${left[0]} still needs a key that was dropped`);
   }
 
+  /** I2: at a server that takes two credentials, the current one and those of all running tasks work at every instant. */
+  #everybodyGetsIn(world: World, after: string): void {
+    const { database } = world;
+    if (database === null || world.edits.length > 0) return;
+    const current = world.currentDocument();
+    if (current !== null && !database.accepts(current)) this.#break(after, 'AWSCURRENT does not get in');
+    if (database.lockedOut().length > 0) this.#break(after, 'a task would not get in again');
+  }
+
   /** Completed, refused for want of a person's word, or ended by a person's edit; never left half done. */
   #everyRotationEnded(world: World): void {
     for (const run of world.secrets.runs) {
@@ -170,7 +181,7 @@ export class Checker {
         typeof outcome === 'object' && ['ConsentMissing', 'SupplyMissing'].includes(outcome?.errorType ?? '');
       if (run.status === 'resting' && refused) continue;
       // A platform that holds two keys takes no third one: such a rotation is refused until the first is over.
-      if (world.data !== null && refusedAs(outcome, 'StepRefused')) continue;
+      if ((world.data !== null || world.database !== null) && refusedAs(outcome, 'StepRefused')) continue;
       this.#break('the end', `the rotation of ${run.token} is ${run.status}: ${JSON.stringify(outcome)}`);
     }
   }
@@ -217,9 +228,20 @@ export class Checker {
     }
   }
 
+  /** Where the rollout completed, the server lets nobody in with what an earlier version holds. */
+  #oldLoginsAreDead(world: World): void {
+    const { database } = world;
+    const rollout = world.rollouts.find(({ versionId }) => versionId === world.currentId());
+    if (database === null || endOf(world, rollout) !== 'completed') return;
+    for (const version of world.versions()) {
+      if (version.id !== world.currentId() && database.accepts(documentOf(version)))
+        this.#break('the end', `the server still takes the login of version ${version.id}`);
+    }
+  }
+
   #nothingLeaked(world: World): void {
     const sink = world.printed.join('\n');
-    for (const value of this.#values.keys()) {
+    for (const value of [...this.#values.keys(), ...(world.database?.passwords ?? [])]) {
       const forms = [
         value,
         Buffer.from(value).toString('base64'),

@@ -152,7 +152,7 @@ describe('what a person did', () => {
 
 describe('an overlap that somebody stops from outside', () => {
   const overlap = settingOf(({ secretClass }) => secretClass.id === 'signing-key-overlap');
-  const stages: readonly StageId[] = plans[overlap.secretClass.plan].stages;
+  const stages: readonly StageId[] = plans[overlap.secretClass.usual.plan].stages;
   const [promoted, retired] = [stages.indexOf('promote') + 1, stages.indexOf('retire') + 1];
   const ways = stages.map((stage, index) => [stage, index + 1] as const);
 

@@ -210,7 +210,7 @@ describe('a roll-back', () => {
 
 describe('an execution that somebody aborts', () => {
   const ways = [settingOf('opaque-token'), settingOf('signing-key-overlap')].flatMap((setting) => {
-    const { stages } = plans[setting.secretClass.plan];
+    const { stages } = plans[setting.secretClass.usual.plan];
     return stages.map((stage, index) => [setting.secretClass.id, stage, index + 1, setting] as const);
   });
 

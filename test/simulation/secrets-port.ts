@@ -50,6 +50,21 @@ export function secretsPort(service: SecretsManager, caller: Caller, gate: Gate,
         value: new Sensitive(String(answer.SecretString)),
       };
     },
+    async versions(secretId) {
+      const answer = await call('ListSecretVersionIds', { SecretId: secretId, IncludeDeprecated: true });
+      const listed = (answer.Versions ?? []) as {
+        VersionId: string;
+        VersionStages?: string[];
+        CreatedDate: number;
+      }[];
+      return listed
+        .map(({ VersionId, VersionStages = [], CreatedDate }) => ({
+          versionId: VersionId,
+          labels: VersionStages,
+          createdAt: new Date(CreatedDate * 1000),
+        }))
+        .sort((one, other) => other.createdAt.getTime() - one.createdAt.getTime());
+    },
     async writePending({ secretId, token, rotationToken, value }) {
       await call('PutSecretValue', {
         SecretId: secretId,

@@ -1,4 +1,5 @@
 /** One setting per class: the enumeration runs every class through the same faults. */
+import { secretClass as databaseCredential } from '../../lambdas/classes/database-credential.ts';
 import { secretClass as guarded } from '../../lambdas/classes/guarded.ts';
 import { secretClass as instanceTokenKey } from '../../lambdas/classes/instance-token-key.ts';
 import { secretClass as opaqueToken } from '../../lambdas/classes/opaque-token.ts';
@@ -6,6 +7,7 @@ import { secretClass as operatorSupplied } from '../../lambdas/classes/operator-
 import { secretClass as sharedToken } from '../../lambdas/classes/shared-token.ts';
 import { secretClass as signingKeyCutover } from '../../lambdas/classes/signing-key-cutover.ts';
 import { secretClass as signingKeyOverlap } from '../../lambdas/classes/signing-key-overlap.ts';
+import { administrator } from '../lambdas/classes/fake-server.ts';
 import { bearer, jwt, jwtOfRing } from './application.ts';
 import { members } from './fleet.ts';
 import type { Setting } from './world.ts';
@@ -100,4 +102,33 @@ export const stubbornConsumer: Setting = {
   judge: jwt,
   initial,
   stubborn: true,
+};
+
+const firstPassword = 'the-first-password-of-somebody';
+const login = {
+  secretClass: databaseCredential,
+  variable: 'DATABASE_URL',
+  probe: null,
+  judge: bearer,
+};
+
+/** Two users that take turns at a server. */
+export const alternatingUsers: Setting = {
+  ...login,
+  options: {
+    dsn: 'DATABASE_URL',
+    users: ['app_a', 'app_b'],
+    owner: 'app_owner',
+    admin: { user: administrator.user, password: { secret: 'admin', member: 'password' } },
+  },
+  database: { users: { app_a: firstPassword } },
+  initial: { DATABASE_URL: `postgres://app_a:${firstPassword}@db.example.com/shop`, OTHER: 'not ours' },
+};
+
+/** One user that holds two passwords. */
+export const dualPassword: Setting = {
+  ...login,
+  options: { dsn: 'DATABASE_URL', engine: 'mysql', strategy: 'dual-password' },
+  database: { users: { app: firstPassword } },
+  initial: { DATABASE_URL: `mysql://app:${firstPassword}@db.example.com/shop`, OTHER: 'not ours' },
 };

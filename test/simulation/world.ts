@@ -3,6 +3,7 @@
  * rollout as its plan says, the application that reads the secret. Only the code under test is real; every
  * effect of it passes the gate, where faults are injected and the invariants are checked.
  */
+
 import { createHash } from 'node:crypto';
 import { emf } from '../../lambdas/adapters/metrics.ts';
 import { emptyDocument, parseDocument, type SecretDocument } from '../../lambdas/contract/document.ts';
@@ -34,6 +35,7 @@ import {
   type StageRetry,
   stages,
 } from '../../lambdas/contract/stages.ts';
+import { noTarget, type TargetPorts } from '../../lambdas/contract/target.ts';
 import { hook as fleetHook, type InstancesApi } from '../../lambdas/hooks/instances/http.ts';
 import { type Ecs, hook as ecsHook } from '../../lambdas/hooks/redeploy/ecs.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
@@ -44,6 +46,7 @@ import { virtualClock } from '../../lib/rehearsal/endpoint/clocks.ts';
 import { SecretsManager, type VersionSnapshot } from '../../lib/rehearsal/endpoint/secrets-manager/index.ts';
 import type { Caller, InvocationResult, Json, JsonObject } from '../../lib/rehearsal/endpoint/wire.ts';
 import { Application, type Judge } from './application.ts';
+import { Database, type DatabaseSetting } from './database.ts';
 import { Fleet } from './fleet.ts';
 import { Crash, type FaultPlan, Gate, type Process } from './gate.ts';
 import { Reconciler } from './reconciler.ts';
@@ -77,6 +80,8 @@ export interface Setting {
   readonly stubborn?: boolean;
   /** For keys that stored data is under: the data, and what reads and writes it. Default: none. */
   readonly data?: DataSetting;
+  /** For credentials of a server. Default: none. */
+  readonly database?: DatabaseSetting;
   /** For keys that overlap: how long a token lives that a task signs. No token may die before its time. */
   readonly tokenLifeSeconds?: number;
   /** The members of the first document; null: the secret starts empty. */
@@ -105,6 +110,7 @@ export class World {
   /** Services that read the secret; most worlds have one. */
   readonly applications: readonly Application[];
   readonly store: Store | null;
+  readonly database: Database | null;
   readonly fleet: Fleet;
   readonly gate: Gate;
   readonly rollouts: Rollout[] = [];
@@ -165,6 +171,13 @@ export class World {
         ),
     );
     this.store = setting.data === undefined ? null : new Store(setting.data, setting.initial ?? {});
+    this.database =
+      setting.database === undefined
+        ? null
+        : new Database(setting.database, setting.variable, () =>
+            this.applications.flatMap(({ tasks }) => tasks),
+          );
+    const way = setting.secretClass.way(setting.options);
     this.fleet = new Fleet({
       ids: setting.instances?.ids ?? [],
       key: () => this.application.values[0] ?? null,
@@ -181,11 +194,12 @@ export class World {
           id: secretName,
           class: setting.secretClass.id,
           options: setting.options,
-          plan: setting.secretClass.plan,
-          restorable: setting.secretClass.restorable,
+          plan: way.plan,
+          restorable: way.restorable,
           window: null,
-          cutover: setting.secretClass.cutover,
-          together: setting.secretClass.cutover,
+          cutover: way.cutover,
+          ...(setting.secretClass.admission === 'elsewhere' ? { observed: true } : {}),
+          together: way.cutover,
           consumers: this.applications.map((_one, index) => {
             const service = index === 0 ? 'web' : `web-${index + 1}`;
             return { name: service, kind: 'ecs', cluster: 'shop', service };
@@ -222,6 +236,7 @@ export class World {
     this.#arn = String(created.ARN);
     for (const { ecs } of this.applications) await ecs.forceDeployment('shop', 'web');
     await this.clock.advance(60_000);
+    if (this.#setting.secretClass.admission === 'elsewhere') return;
     await this.#rotateSecret({ RotationLambdaARN: functionArn, RotateImmediately: false });
     await this.clock.advance(60_000);
     if (this.#setting.secretClass.supplied) await this.supply();
@@ -233,6 +248,12 @@ export class World {
     return this.#rotateSecret({});
   }
 
+  /** The service that manages the secret rotates it. */
+  managedRotation(): string {
+    const members = { [this.#setting.variable]: this.#typed() };
+    return this.secrets.managedRotation(secretName, JSON.stringify({ ...this.#setting.initial, ...members }));
+  }
+
   /** Saves a schedule: Secrets Manager tests a copy of the current version and rotates nothing. */
   async preflight(): Promise<void> {
     await this.#rotateSecret({ RotateImmediately: false });
@@ -242,17 +263,22 @@ export class World {
   async edit(): Promise<void> {
     const id = this.#uuid();
     this.edits.push(id);
-    const members = Object.fromEntries(
-      this.#setting.secretClass
-        .bind(this.#setting.options)
-        .variables()
-        .map((name) => [name, this.#typed()]),
-    );
+    const members = this.database?.typed(this.currentDocument(), this.#typed()) ?? this.#typedMembers();
     await this.asOperator('PutSecretValue', {
       SecretId: secretName,
       ClientRequestToken: id,
       SecretString: JSON.stringify({ ...this.#setting.initial, ...members }),
     });
+  }
+
+  #typedMembers(): Record<string, string> {
+    const { secretClass, options } = this.#setting;
+    const names = secretClass.bind(options).variables();
+    return Object.fromEntries(names.map((name) => [name, this.#typed()]));
+  }
+
+  #targetPorts(process: Process): TargetPorts {
+    return this.database?.ports(this.gate, process) ?? noTarget;
   }
 
   async supply(): Promise<void> {
@@ -368,6 +394,7 @@ export class World {
       random: { bytes: (count) => this.#bytes(count) },
       metrics: this.#metrics,
       log: this.#log,
+      ...this.#targetPorts(process),
     });
   }
 
@@ -605,7 +632,8 @@ export class World {
             consumers: new Map([['ecs', ecsHook.connect(this.#ecsPort(process))]]),
             fleets: new Map([['http', fleetHook.connect(this.#fleetPort(process))]]),
             reencryption: new Map([['memory', storeHook.connect(this.#storePort(process))]]),
-            credential: () => Promise.reject(new Error('no hook of this world logs in')),
+            ...this.#targetPorts(process),
+            classes: new Map([[this.#setting.secretClass.id, this.#setting.secretClass]]),
             http: {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
             },

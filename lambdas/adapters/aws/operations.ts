@@ -1,9 +1,5 @@
 /** The ports of an operator's commands on the AWS SDK, under the credentials of who runs them. */
-import {
-  ListSecretVersionIdsCommand,
-  SecretsManagerClient,
-  UntagResourceCommand,
-} from '@aws-sdk/client-secrets-manager';
+import { SecretsManagerClient, UntagResourceCommand } from '@aws-sdk/client-secrets-manager';
 import {
   DescribeExecutionCommand,
   ExecutionDoesNotExist,
@@ -22,7 +18,7 @@ import { clock } from '../platform.ts';
 import { call } from './errors.ts';
 import { type OperatorAccess, operator } from './operator.ts';
 import { stepFunctions } from './rollouts.ts';
-import { describedSecret, secretsManager } from './secrets.ts';
+import { allVersions, describedSecret, secretsManager } from './secrets.ts';
 
 /** @param access where and as whom. Default: as the SDK finds them. */
 export function operatorPorts(access: OperatorAccess): OperatorPorts {
@@ -46,7 +42,11 @@ function operatorSecrets(access: OperatorAccess): OperatorSecrets {
         describedSecret(client, secretId),
         allVersions(client, secretId),
       ]);
-      return { ...answer.description, nextRotationAt: answer.nextRotationAt, versions };
+      return {
+        ...answer.description,
+        nextRotationAt: answer.nextRotationAt,
+        versions: new Map(versions.map(({ versionId, createdAt }) => [versionId, { createdAt }])),
+      };
     },
 
     async untag(secretId, keys) {
@@ -55,26 +55,6 @@ function operatorSecrets(access: OperatorAccess): OperatorSecrets {
       );
     },
   };
-}
-
-async function allVersions(
-  client: SecretsManagerClient,
-  secretId: string,
-): Promise<ReadonlyMap<string, { readonly createdAt: Date }>> {
-  const versions = new Map<string, { readonly createdAt: Date }>();
-  let next: string | undefined;
-  do {
-    const answer = await call('ListSecretVersionIds', () =>
-      client.send(
-        new ListSecretVersionIdsCommand({ SecretId: secretId, IncludeDeprecated: true, NextToken: next }),
-      ),
-    );
-    for (const { VersionId = '', CreatedDate = new Date(0) } of answer.Versions ?? []) {
-      versions.set(VersionId, { createdAt: CreatedDate });
-    }
-    next = answer.NextToken;
-  } while (next !== undefined);
-  return versions;
 }
 
 function operatorRollouts(client: SFNClient): OperatorRollouts {

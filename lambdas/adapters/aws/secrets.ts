@@ -1,13 +1,14 @@
 import {
   DescribeSecretCommand,
   GetSecretValueCommand,
+  ListSecretVersionIdsCommand,
   PutSecretValueCommand,
   type SecretsManagerClient,
   TagResourceCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { KeyturnError } from '../../contract/errors.ts';
-import type { SecretDescription, Secrets } from '../../contract/ports.ts';
+import type { SecretDescription, Secrets, VersionSighting } from '../../contract/ports.ts';
 import { Sensitive } from '../../contract/sensitive.ts';
 import { call } from './errors.ts';
 
@@ -33,6 +34,8 @@ export function secretsManager(client: SecretsManagerClient): Secrets {
         value: new Sensitive(answer.SecretString),
       };
     },
+
+    versions: (secretId) => allVersions(client, secretId),
 
     async writePending({ secretId, token, rotationToken, value }) {
       await call('PutSecretValue', () =>
@@ -132,4 +135,26 @@ export async function describedSecret(
     deleted: answer.DeletedDate !== undefined,
   };
   return { description, nextRotationAt: answer.NextRotationDate ?? null };
+}
+
+/** Every version with its labels and no value, youngest first: ListSecretVersionIds, page by page. */
+export async function allVersions(
+  client: SecretsManagerClient,
+  secretId: string,
+): Promise<readonly VersionSighting[]> {
+  const versions: VersionSighting[] = [];
+  let next: string | undefined;
+  do {
+    const answer = await call('ListSecretVersionIds', () =>
+      client.send(
+        new ListSecretVersionIdsCommand({ SecretId: secretId, IncludeDeprecated: true, NextToken: next }),
+      ),
+    );
+    for (const { VersionId = '', VersionStages = [], CreatedDate = new Date(0) } of answer.Versions ?? []) {
+      versions.push({ versionId: VersionId, labels: VersionStages, createdAt: CreatedDate });
+    }
+    next = answer.NextToken;
+  } while (next !== undefined);
+  // The API reference does not say in which order they come.
+  return versions.sort((one, other) => other.createdAt.getTime() - one.createdAt.getTime());
 }

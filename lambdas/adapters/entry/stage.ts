@@ -6,8 +6,10 @@ import type { ConnectedFleetKind } from '../../contract/fleet-hooks.ts';
 import type { ConnectedKind } from '../../contract/hooks.ts';
 import type { Events, Secrets } from '../../contract/ports.ts';
 import type { ConnectedReencryptKind } from '../../contract/reencryption.ts';
+import type { ClassDefinition } from '../../contract/secret-class.ts';
 import { type Environment, parseEnvironment } from '../../contract/settings.ts';
 import type { StageDefinition, StagePorts } from '../../contract/stage.ts';
+import { type ConnectedTarget, targetOf } from '../../contract/target.ts';
 import { credentials } from '../aws/credentials.ts';
 import { eventBridge } from '../aws/events.ts';
 import { secretsManager } from '../aws/secrets.ts';
@@ -19,6 +21,8 @@ import { readSettings } from './settings.ts';
 
 /** What a stage may be given. The generated entry names what the stage declares, so that no more is bundled. */
 export interface Given {
+  /** The classes of the deployment's secrets. */
+  readonly classes?: readonly ClassDefinition[];
   readonly secrets?: () => Secrets;
   readonly events?: (environment: Environment) => Events;
   /** The kinds of consumers in use. */
@@ -27,7 +31,9 @@ export interface Given {
   readonly fleets?: readonly (() => ConnectedFleetKind)[];
   /** The kinds of re-encryption in use. */
   readonly reencryptions?: readonly (() => ConnectedReencryptKind)[];
-  /** What their hooks log in with. */
+  /** The kinds of server that keep the passwords. */
+  readonly targets?: readonly (() => ConnectedTarget)[];
+  /** What hooks and classes log in with. */
   readonly credential?: () => StagePorts['credential'];
 }
 
@@ -42,6 +48,7 @@ export function stageFunction(stage: StageDefinition, given: Given) {
   const fleets = (given.fleets ?? []).map((connected) => connected());
   const reencryptions = (given.reencryptions ?? []).map((connected) => connected());
   const ports: StagePorts = {
+    classes: new Map((given.classes ?? []).map((one) => [one.id, one])),
     secrets: given.secrets?.() ?? notGiven(stage.id, 'secrets'),
     events: given.events?.(environment) ?? notGiven(stage.id, 'events'),
     consumers: new Map(consumers.map((kind) => [kind.kind, kind])),
@@ -52,6 +59,7 @@ export function stageFunction(stage: StageDefinition, given: Given) {
       (() => {
         throw undeclared(stage.id, 'credential');
       }),
+    target: targetOf((given.targets ?? []).map((connected) => connected())),
     http,
     clock,
     metrics,

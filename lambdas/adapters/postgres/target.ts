@@ -1,45 +1,37 @@
-import { KeyturnError } from '../../contract/errors.ts';
 import type { Random } from '../../contract/ports.ts';
 import type { SqlClient } from '../../contract/sql.ts';
 import type { TableRights, Target } from '../../contract/target.ts';
-import { defaultIterations, scramVerifier } from '../../credentials/scram-verifier.ts';
+import { scramVerifier } from '../../credentials/scram-verifier.ts';
+import { cannot } from '../targets/cannot.ts';
 import { openPostgres } from './connect.ts';
+import { disableLogin, preparePair } from './pair.ts';
+import { serverFacts } from './server-facts.ts';
+import { endUses, uses } from './sessions.ts';
 
-/** PostgreSQL 10: before it a verifier of SCRAM would be taken for a password, and be one from then on. */
-const firstWithScram = 100_000;
-
-/** A PostgreSQL server on which a user changes the password of its own. */
+/** A PostgreSQL server: a user changes its own password, an administrator prepares two that take turns. */
 export function postgresTarget(random: Random): Target {
   return {
     async login(login) {
       const client = await openPostgres(login);
       return {
         async changePassword(password) {
-          const verifier = scramVerifier(password, random, await iterationsOf(client));
+          const verifier = scramVerifier(password, random, (await serverFacts(client)).iterations);
           // A role that becomes another one at login (ALTER ROLE … SET ROLE) may change its password only as itself.
           await client.query('SET ROLE NONE');
           // The statement takes no parameter. A verifier has neither quotes nor backslashes.
           await client.query(`ALTER ROLE SESSION_USER PASSWORD '${verifier.reveal()}'`);
         },
+        addPassword: cannot('PostgreSQL', 'hold two passwords of a user'),
+        keepOnly: cannot('PostgreSQL', 'hold two passwords of a user'),
+        preparePair: (pair) => preparePair(client, pair, random),
+        disableLogin: (user) => disableLogin(client, user),
+        uses: (asked) => uses(client, asked),
+        endUses: (asked) => endUses(client, asked),
         missingRights: (wanted) => missingRights(client, wanted),
         end: () => client.end(),
       };
     },
   };
-}
-
-/** The server's own number for verifiers (since PostgreSQL 16), and never fewer than the RFC allows. */
-async function iterationsOf(client: SqlClient): Promise<number> {
-  const [row] = await client.query(
-    "SELECT current_setting('server_version_num') AS version, current_setting('scram_iterations', true) AS iterations",
-  );
-  if (Number(row?.version) < firstWithScram) {
-    throw new KeyturnError({
-      code: 'TargetRefused',
-      message: `The server must be PostgreSQL 10 or later, which knows SCRAM-SHA-256; its version is ${Number(row?.version)}.`,
-    });
-  }
-  return Math.max(Number(row?.iterations ?? 0), defaultIterations);
 }
 
 async function missingRights(client: SqlClient, wanted: readonly TableRights[]): Promise<string[]> {

@@ -1,4 +1,5 @@
 /** The stages that list, renew and count a platform's instances, on a platform that keeps state. */
+
 import { describe, expect, test } from 'vitest';
 import { KeyturnError } from '../../../lambdas/contract/errors.ts';
 import type { Clock, HttpResponse, Log, SecretVersion } from '../../../lambdas/contract/ports.ts';
@@ -9,6 +10,7 @@ import {
 } from '../../../lambdas/contract/rollout-state.ts';
 import { Sensitive } from '../../../lambdas/contract/sensitive.ts';
 import type { StageContext } from '../../../lambdas/contract/stage.ts';
+import { noTarget } from '../../../lambdas/contract/target.ts';
 import { hook, type InstancesCall } from '../../../lambdas/hooks/instances/http.ts';
 import { stage as count } from '../../../lambdas/rollout/count-instances.ts';
 import { stage as list } from '../../../lambdas/rollout/list-instances.ts';
@@ -90,6 +92,8 @@ function world(wanted: Wanted = {}) {
         events: { put: refused },
         consumers: new Map(),
         fleets: new Map([['http', hook.connect(fleet.api)]]),
+        target: noTarget.target,
+        classes: new Map(),
         reencryption: new Map(),
         credential: () => Promise.reject(new Error('not used')),
         http: { send: refused },

@@ -3,6 +3,7 @@ import type { ConnectedKind, Renewal } from '../../../lambdas/contract/hooks.ts'
 import type { RolloutState } from '../../../lambdas/contract/rollout-state.ts';
 import type { SecretSettings } from '../../../lambdas/contract/settings.ts';
 import type { StageContext } from '../../../lambdas/contract/stage.ts';
+import { noTarget } from '../../../lambdas/contract/target.ts';
 import type { NewCommand, RunCommand } from '../../../lambdas/hooks/compose/api.ts';
 import { hook as composeHook } from '../../../lambdas/hooks/redeploy/compose.ts';
 import { type Ecs, hook as ecsHook } from '../../../lambdas/hooks/redeploy/ecs.ts';
@@ -59,6 +60,8 @@ function world(
       events: unused(),
       http: unused(),
       fleets: new Map(),
+      target: noTarget.target,
+      classes: new Map(),
       reencryption: new Map(),
       credential: unused(),
       consumers: new Map(kinds(clock).map((kind) => [kind.kind, kind])),

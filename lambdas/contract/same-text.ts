@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Sensitive } from '../contract/sensitive.ts';
+import type { Sensitive } from './sensitive.ts';
 
 /** Compares two secret values in constant time; hashing first makes their lengths equal. */
 export function sameText(a: Sensitive, b: Sensitive): boolean {

@@ -1,0 +1,76 @@
+/** The session of who may prepare and disable users, on the server of the credential itself. */
+import type { Credential } from '../contract/credential.ts';
+import { KeyturnError } from '../contract/errors.ts';
+import type { Sensitive } from '../contract/sensitive.ts';
+import type { TargetLogin, TargetPorts, TargetSession } from '../contract/target.ts';
+import { parseDsn } from '../dsn/dsn.ts';
+import type { Options } from './options.ts';
+
+/** Members of other secrets that an administrator's login is made from. */
+export function credentialsOf({ admin }: Options): Credential[] {
+  if (admin === undefined) return [];
+  if ('dsn' in admin) return [admin.dsn];
+  return [...(typeof admin.user === 'string' ? [] : [admin.user]), admin.password];
+}
+
+/**
+ * Logs the administrator in, does the work, and ends the session.
+ *
+ * @param here the credential whose server it is.
+ * @throws KeyturnError AdministratorRejected when the server does not let the administrator in: that says nothing of
+ *   the credential.
+ */
+export async function asAdministrator<T>(
+  ports: TargetPorts,
+  options: Options,
+  here: TargetLogin,
+  work: (session: TargetSession) => Promise<T>,
+): Promise<T> {
+  const { user, password } = await administrator(ports, options);
+  if ([...(options.users ?? []), options.owner].includes(user)) {
+    throw new KeyturnError({
+      code: 'AdministratorRejected',
+      message: `options.admin must be another user than those that it prepares; it is ${user}.`,
+    });
+  }
+  const session = await ports.target.login({ ...here, user, password }).catch((caught: unknown) => {
+    throw rejectedAdministrator(caught, user);
+  });
+  return work(session).finally(() => session.end());
+}
+
+async function administrator(
+  { credential }: TargetPorts,
+  { admin }: Options,
+): Promise<{ readonly user: string; readonly password: Sensitive }> {
+  const read = ({ secret, member }: Credential) => credential(secret, member);
+  if (admin === undefined) throw incomplete('the administrator');
+  if (!('dsn' in admin)) {
+    // Together: of one secret they are read in one call.
+    const [user, password] = await Promise.all([
+      typeof admin.user === 'string' ? admin.user : read(admin.user),
+      read(admin.password),
+    ]);
+    return { user: typeof user === 'string' ? user : user.reveal(), password };
+  }
+  const { user, password } = parseDsn(await read(admin.dsn));
+  if (user === null || password === null) throw incomplete(user === null ? 'a user' : 'a password');
+  return { user, password };
+}
+
+function incomplete(what: string): KeyturnError {
+  return new KeyturnError({
+    code: 'AdministratorRejected',
+    message: `options.admin must name ${what}; it does not.`,
+  });
+}
+
+function rejectedAdministrator(caught: unknown, user: string): unknown {
+  if (!(caught instanceof KeyturnError) || caught.code !== 'CredentialRejected') return caught;
+  return new KeyturnError({
+    code: 'AdministratorRejected',
+    message: `The server does not let the administrator ${user} in with the password that options.admin leads to.`,
+    hint: 'Store the administrator’s password in that secret; the credential itself was not touched.',
+    retryable: true,
+  });
+}
