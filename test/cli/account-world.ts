@@ -13,6 +13,7 @@ import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { readDeployments } from '../../lib/deployment/read.ts';
 import { type Account, startAccount } from '../../lib/rehearsal/endpoint/account.ts';
 import { type AccountClient, accountClient } from '../../lib/rehearsal/endpoint/account-client.ts';
+import { type Postgres, startPostgres } from '../../lib/rehearsal/postgres.ts';
 import { synthesise } from '../../lib/rehearsal/synthesise.ts';
 import { ocore } from '../../lib/rehearsal/twins/ocore.ts';
 import { type Provider, startProvider } from '../../lib/rehearsal/twins/provider.ts';
@@ -42,6 +43,8 @@ export interface AccountWorld {
   readonly provider: Provider;
   readonly gate: Gate;
   readonly file: string;
+  /** Where the platform's stored data lies. */
+  readonly database: Postgres;
   /** Every output of every command so far. */
   readonly printed: string[];
   /** `keyturn …` as a process of its own. */
@@ -55,20 +58,24 @@ export interface AccountWorld {
 
 /** Secret's name -> its first value, as people put it there before Keyturn came. */
 const values = seeded(7);
-const firstValues = {
+export const firstValues = {
   'ocore/jwt': { JWT_SECRET: values.bytes('JWT_SECRET', 48).toString('base64') },
   'ocore/health-check-token': { HEALTH_CHECK_TOKEN: values.bytes('HEALTH', 20).toString('hex') },
   'ocore/ssh-encryption-key': { SSH_ENCRYPTION_KEY: values.bytes('SSH', 48).toString('base64') },
+  'ocore/store-key': {
+    STORE_KEY: `${values.bytes('STORE', 32).toString('base64url')}=`,
+    STORE_KEYS_BEFORE: '',
+  },
   'ocore/provider-key': { PROVIDER_KEY: `sk-${values.bytes('PROVIDER', 30).toString('base64url')}` },
 };
 
 export async function startAccountWorld(): Promise<AccountWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'keyturn-cli-'));
   const port = await freePort();
-  const provider = await startProvider();
+  const [provider, database] = await Promise.all([startProvider(), startPostgres()]);
   const { gate, server: gateServer } = await startGate(port);
   const file = join(folder, 'deployment.json');
-  writeFileSync(file, JSON.stringify(deployment(port, gate.url, provider.url)));
+  writeFileSync(file, JSON.stringify(deployment(port, gate.url, provider.url, database.ca ?? '')));
   const account = await startAccount({ compression });
   const client = accountClient(account.url);
   const person = operator({
@@ -76,6 +83,10 @@ export async function startAccountWorld(): Promise<AccountWorld> {
     endpoint: account.url,
     credentials: { accessKeyId: 'operator', secretAccessKey: 'operator' },
   });
+  await person.create(
+    'ocore/sweeper',
+    new Sensitive(JSON.stringify({ DATABASE_URL: database.url('postgres') })),
+  );
   const [template = ''] = synthesise(readDeployments([file]));
   await client.deploy(template);
   await testRunsOver(client);
@@ -97,6 +108,7 @@ export async function startAccountWorld(): Promise<AccountWorld> {
     provider,
     gate,
     file,
+    database,
     printed,
     spawned: async (argv, stdin = '') => noted(await spawned([...argv, ...common], stdin)),
     inside: async (argv, stdin = '') => noted(await inside([...argv, ...common], stdin)),
@@ -105,6 +117,7 @@ export async function startAccountWorld(): Promise<AccountWorld> {
     async stop() {
       await account.stop();
       await provider.close();
+      await database.stop();
       gateServer.closeAllConnections();
       await new Promise((resolve) => gateServer.close(resolve));
       rmSync(folder, { recursive: true, force: true });
@@ -112,8 +125,8 @@ export async function startAccountWorld(): Promise<AccountWorld> {
   };
 }
 
-/** The example of oCore on loopback, with a key of a provider beside its own secrets. */
-function deployment(port: number, gateUrl: string, providerUrl: string): object {
+/** The example of oCore on loopback, with a key of a provider and one of stored data beside its own secrets. */
+function deployment(port: number, gateUrl: string, providerUrl: string, ca: string): object {
   const example = JSON.parse(readFileSync(new URL('../../lib/examples/ocore.json', import.meta.url), 'utf8'));
   const { JWT_SECRET, HEALTH_CHECK_TOKEN, SSH_ENCRYPTION_KEY } = example.secrets;
   return {
@@ -133,6 +146,20 @@ function deployment(port: number, gateUrl: string, providerUrl: string): object 
         },
       },
       SSH_ENCRYPTION_KEY,
+      STORE_KEY: {
+        class: 'encryption-keyring',
+        source: { create: { name: 'ocore/store-key' } },
+        options: { variable: 'STORE_KEY', accepted: 'STORE_KEYS_BEFORE', format: { encoding: 'fernet' } },
+        consumers: ['backend'],
+        reencrypt: [
+          {
+            kind: 'postgres',
+            connection: { secret: 'ocore/sweeper', member: 'DATABASE_URL' },
+            tls: { ca },
+            columns: [{ table: 'credentials', column: 'sealed', codec: { id: 'fernet' } }],
+          },
+        ],
+      },
       PROVIDER_KEY: {
         class: 'operator-supplied',
         source: { create: { name: 'ocore/provider-key' } },

@@ -1,12 +1,17 @@
 /** The commands against an account: the real stack's template, a platform that runs, real processes. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type AccountWorld, pause, type Run, startAccountWorld } from './account-world.ts';
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { codec as fernet } from '../../lambdas/ciphers/fernet.ts';
+import { keyId } from '../../lambdas/contract/ciphers.ts';
+import { Sensitive } from '../../lambdas/contract/sensitive.ts';
+import { type AccountWorld, firstValues, pause, type Run, startAccountWorld } from './account-world.ts';
 
 let world: AccountWorld;
 
 beforeAll(async () => {
   world = await startAccountWorld();
-}, 120_000);
+}, 240_000);
 
 afterAll(() => world.stop());
 
@@ -248,6 +253,88 @@ describe('a rollout that cannot go on', () => {
     expect(secretIn(after, key)).toMatchObject({ rollout: { is: 'completed', attempt: 2 }, findings: [] });
     expect((await world.inside(['resume', key])).code).toBe(1);
   });
+});
+
+describe('a key that stored data is under', () => {
+  const key = 'STORE_KEY';
+  const random = { bytes: (count: number) => randomBytes(count) };
+  const stored = (text: string) => ({ id: keyId(new Sensitive(text)), text: new Sensitive(text) });
+  const cipher = (text: string) =>
+    fernet.bind({}, { write: stored(text), others: [] }, random, { now: () => new Date() });
+  const seal = (text: string, plain: string) => String(cipher(text).seal(Buffer.from(plain), {}));
+  const before = firstValues['ocore/store-key'].STORE_KEY;
+  const current = async () =>
+    String(JSON.parse((await world.person.read('ocore/store-key', 'AWSCURRENT')).value.reveal()).STORE_KEY);
+
+  test('is kept by a row that nobody can read, until a person has acknowledged that row', async () => {
+    const admin = new Client({
+      connectionString: world.database.url('postgres'),
+      ssl: { ca: world.database.ca ?? '' },
+    });
+    await admin.connect();
+    onTestFinished(() => admin.end());
+    await admin.query('CREATE TABLE credentials (id integer PRIMARY KEY, sealed text NOT NULL)');
+    const lost = seal(`${Buffer.alloc(32, 9).toString('base64url')}=`, 'nobody has this key');
+    for (let id = 1; id <= 6; id += 1) {
+      const sealed = id === 4 ? lost : seal(before, `credential ${id}`);
+      await admin.query('INSERT INTO credentials VALUES ($1, $2)', [id, sealed]);
+    }
+
+    const rotated = await world.inside(['rotate', key, '--wait', '--timeout', '60s']);
+    expect(rotated.code).toBe(1);
+    expect(rotated.stdout).toContain('rotate: stalled after');
+    const made = await current();
+    expect(made).not.toBe(before);
+
+    const status = await world.inside(['status', key]);
+    expect(status.code).toBe(1);
+    expect(status.stdout).toMatch(
+      /The rollout stalled at count-left .* \(DataLeft\): 1 data of STORE_KEY still need/,
+    );
+    const [, target = '', row = ''] = /cannot be read: (\S+) (\S+) \(unknown-key\)/.exec(status.stdout) ?? [];
+    expect(row).toBe('4');
+    expect(status.stdout).toContain(
+      `STORE_KEY: promoted; key ${stored(made).id} is in use, still accepted: ${stored(before).id}`,
+    );
+    const json = await world.inside(['status', key, '--json']);
+    const keys = { write: stored(made).id, others: [stored(before).id] };
+    expect(secretIn(json, key)).toMatchObject({
+      rollout: { is: 'stalled', stage: 'count-left', code: 'DataLeft' },
+      dataKeys: { phase: 'promoted', keys, targets: [{ target, moved: 5, left: 1, poisoned: 1 }] },
+    });
+
+    // Going on without a word changes nothing.
+    const again = await world.inside(['resume', key, '--wait', '--timeout', '60s']);
+    expect(again.code).toBe(1);
+    expect(again.stdout).toContain('resume: stalled after');
+    const other = await world.inside(['acknowledge', key, '--target', target, '--row', '5']);
+    expect(other.code).toBe(1);
+    expect(other.stderr).toContain('has set aside no row of that name');
+
+    const acknowledged = await world.inside(['acknowledge', key, '--target', target, '--row', row]);
+    expect(acknowledged).toMatchObject({ code: 0, stderr: '' });
+    expect(acknowledged.stdout).toContain(`Nothing else is set aside. To go on: keyturn resume ${key}`);
+    const resumed = await world.inside(['resume', key, '--wait', '--timeout', '60s']);
+    expect(resumed.code).toBe(0);
+    expect(resumed.stdout).toContain('resume: completed after');
+
+    const after = await world.inside(['status', key, '--json']);
+    expect(after.code).toBe(0);
+    expect(secretIn(after, key)).toMatchObject({
+      rollout: { is: 'completed' },
+      findings: [],
+      dataKeys: { phase: 'retired', keys: { write: stored(made).id, others: [] } },
+    });
+    const { rows } = await admin.query('SELECT id, sealed FROM credentials ORDER BY id');
+    expect(rows[3]).toEqual({ id: 4, sealed: lost });
+    for (const { id, sealed } of rows.filter(({ id }) => id !== 4)) {
+      expect(cipher(before).open(sealed, {})).toMatchObject({ is: 'poisoned' });
+      expect(cipher(made).open(sealed, {})).toMatchObject({
+        is: 'open',
+        plain: Buffer.from(`credential ${id}`),
+      });
+    }
+  }, 120_000);
 });
 
 test('no output of any command holds any value that the account ever held', async () => {
