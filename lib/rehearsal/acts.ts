@@ -12,6 +12,7 @@ import type { StageId } from '../../lambdas/contract/stages.ts';
 import { startAttempt } from '../../lambdas/rollout/start.ts';
 import { nameOf } from '../pipeline-function.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
+import type { RunDatabase } from './run-database.ts';
 import type { StagedDeployment, StagedSecret } from './stage-deployment.ts';
 
 /** What a scenario works with. */
@@ -22,6 +23,8 @@ export interface Stage {
   readonly deployment: StagedDeployment;
   readonly secret: StagedSecret;
   readonly secretId: string;
+  /** The run's database; null: it has none. */
+  readonly server: Pick<RunDatabase, 'letsIn' | 'hold'> | null;
   /** The platform's other secrets. */
   readonly others: readonly Stage[];
   /** Number of the next value that a person supplies for this secret. */
@@ -246,6 +249,25 @@ export async function goneBackFrom(stage: Stage, token: string, at: StageId): Pr
     await new Promise((resolve) => setTimeout(resolve, 40));
   }
   throw new Error(`The rollout of ${secret.resolved.key} did not come to ${at}.`);
+}
+
+/** Whether its server has forgotten the old value by the time that consumers restart. */
+export const isOneWay = ({ resolved }: StagedSecret) => resolved.engine !== null && !resolved.restorable;
+
+const Stalled = z.object({
+  'detail-type': z.literal('Rollout Stalled'),
+  detail: z.object({ versionId: z.string(), works: z.string(), next: z.string() }),
+});
+
+/** The event of the stall must tell of the current version, what still works, and the command to go on. */
+export async function saysHowToGoOn({ client, operator, secret, secretId }: Stage): Promise<string | null> {
+  const { versionId } = await operator.read(secretId, 'AWSCURRENT');
+  const { items } = await client.events();
+  const said = items.some(({ event }) => {
+    const { success, data } = Stalled.safeParse(event);
+    return success && data.detail.versionId === versionId && data.detail.next.includes('resume');
+  });
+  return said ? null : `Nobody was told that the rollout of ${secret.resolved.key} stalled, or how to go on.`;
 }
 
 /** The event of the stall must name exactly these instances, with the count of the others. */

@@ -10,7 +10,6 @@ import { type Followed, follow } from './follow.ts';
 import { type SeenOfLogin, watchLogin } from './login-watch.ts';
 import type { Progress } from './progress.ts';
 import type { ReportOutcome, ReportSecret } from './report.ts';
-import type { RunDatabase } from './run-database.ts';
 import type { Scenario, Stage } from './scenarios.ts';
 import { stopsConsumers, storedObjection } from './stored.ts';
 import type { Tally } from './tally.ts';
@@ -35,8 +34,6 @@ export interface Player {
   readonly traffic: Traffic;
   readonly progress: Progress;
   readonly ports: ProbePorts;
-  /** Whether the run's database lets a login in; null: the run has none. */
-  readonly letsIn: RunDatabase['letsIn'] | null;
 }
 
 /** @param begun a token of a rotation that began by itself, when a schedule did it. */
@@ -179,18 +176,19 @@ async function currentAccepted(player: Player): Promise<boolean | null> {
 }
 
 /** Null: nothing can be asked, or not a document. */
-async function ask({ stage, ports, letsIn }: Player, value: Sensitive): Promise<Verdict | null> {
+async function ask({ stage, ports }: Player, value: Sensitive): Promise<Verdict | null> {
   const { settings, engine } = stage.secret.resolved;
-  const { database } = stage.deployment;
+  const { server, deployment } = stage;
+  const { database } = deployment;
   const bound =
     settings.probe === null ? undefined : probeKinds.get(settings.probe.kind)?.bind(settings.probe);
   const document = documentIn(value);
   if (document === null) return null;
   if (bound?.ok) return bound.hook.ask(document, ports);
-  if (engine === null || database === null || letsIn === null) return null;
+  if (engine === null || database === null || server === null) return null;
   // Logged in with what the platform reads, on another way than the pipeline's.
   const login = database.login(variablesOf(document));
-  return (await letsIn(login, database.databases[0])) ? 'accepted' : 'refused';
+  return (await server.letsIn(login, database.databases[0])) ? 'accepted' : 'refused';
 }
 
 function documentIn(value: Sensitive): SecretDocument | null {

@@ -13,7 +13,7 @@ import type { ResolvedSecret } from '../deployment/resolve.ts';
 import { refuseBadFiles } from './bad-files.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
 import { account, region } from './endpoint/wire.ts';
-import { type Played, type Player, play } from './play.ts';
+import { type Played, play } from './play.ts';
 import type { Progress } from './progress.ts';
 import type { Report } from './report.ts';
 import { judge } from './rules.ts';
@@ -43,7 +43,7 @@ export interface Rehearsal {
 }
 
 /** What a person works with. */
-type Person = Pick<Stage, 'operator' | 'rollouts'>;
+type Person = Pick<Stage, 'operator' | 'rollouts' | 'server'>;
 
 /** One platform as it runs. */
 export interface Running {
@@ -91,7 +91,7 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
       endpoint: client.url,
       credentials: { accessKeyId: 'operator', secretAccessKey: 'operator' },
     };
-    const person: Person = { operator: operatorOf(access), rollouts: rolloutsOf(access) };
+    const person: Person = { operator: operatorOf(access), rollouts: rolloutsOf(access), server: database };
     for (const [index, deployment] of staged.entries()) {
       await createImported(deployment, person.operator);
       progress.note(`Deploying keyturn-${deployment.resolved.name}.`);
@@ -104,10 +104,9 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     const rotationsAfterDeploy = (await client.rotations()).filter(({ kind }) => kind === 'rotation').length;
     for (const deployment of staged) running.push(await start(deployment, client, person, progress));
 
-    const asks = { ports: { http, clock }, letsIn: database?.letsIn ?? null };
     const played: Played[] = [];
-    for (const platform of running) played.push(...(await playAll(platform, progress, asks)));
-    played.push(...(await scheduled(running, client, progress, asks)));
+    for (const platform of running) played.push(...(await playAll(platform, progress)));
+    played.push(...(await scheduled(running, client, progress, { http, clock })));
 
     const logged = (await database?.log()) ?? null;
     if (logged !== null) await client.scan(logged, 'the log of the database');
@@ -159,11 +158,7 @@ function transitionNotes(played: readonly Played[]): string[] {
 }
 
 /** Each secret's scenarios, in the table's order; those that are played once go to the first that they fit. */
-async function playAll(
-  { stages, traffic }: Running,
-  progress: Progress,
-  asks: Pick<Player, 'ports' | 'letsIn'>,
-): Promise<Played[]> {
+async function playAll({ stages, traffic }: Running, progress: Progress): Promise<Played[]> {
   const done = new Set<Scenario>();
   const played: Played[] = [];
   for (const stage of stages) {
@@ -171,7 +166,7 @@ async function playAll(
       const others = stage.others.map(({ secret }) => secret);
       if (!scenario.fits(stage.secret, others) || (scenario.once && done.has(scenario))) continue;
       done.add(scenario);
-      const one = await play(scenario, { stage, traffic, progress, ...asks });
+      const one = await play(scenario, { stage, traffic, progress, ports: { http, clock } });
       played.push(one);
       // What comes after a rotation that went wrong would go wrong for the same reason, and take its time.
       if (one.row.outcome !== one.row.expected) break;
@@ -184,7 +179,7 @@ async function playAll(
 async function start(
   deployment: StagedDeployment,
   client: AccountClient,
-  { operator: person, rollouts }: Person,
+  { operator: person, rollouts, server }: Person,
   progress: Progress,
 ): Promise<Running> {
   const stages: Stage[] = [];
@@ -192,7 +187,17 @@ async function start(
     const secretId = nameOfSecret(secret);
     if (!secret.imported) await person.edit(secretId, documentOf(secret.initial));
     const [nextRound, nextConsent] = [counter(), counter()];
-    const own = { client, operator: person, rollouts, deployment, secret, secretId, nextRound, nextConsent };
+    const own = {
+      client,
+      operator: person,
+      rollouts,
+      server,
+      deployment,
+      secret,
+      secretId,
+      nextRound,
+      nextConsent,
+    };
     stages.push({
       ...own,
       get others() {

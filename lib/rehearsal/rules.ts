@@ -107,7 +107,7 @@ function sessionEvidence(played: readonly Played[]): { readonly held: boolean; r
   const inGap = sum(({ logins }) => logins?.inGap);
   const idle = rows.some(({ statements, logins }) => statements?.total === 0 || logins?.total === 0);
   const unmeasured = rows.some(({ logins, gapSeconds }) => (logins?.inGap ?? 0) > 0 && gapSeconds === null);
-  const counted = `${failed} of ${sum(({ statements }) => statements?.total)} statements failed on open sessions and ${refused} of ${sum(({ logins }) => logins?.total)} new logins, beside ${inGap} in the gap of a single user`;
+  const counted = `${failed} of ${sum(({ statements }) => statements?.total)} statements failed on open sessions and ${refused} of ${sum(({ logins }) => logins?.total)} new logins, beside ${inGap} before the consumers of a single user had restarted`;
   return {
     held: failed === 0 && refused === 0 && !idle && !unmeasured,
     evidence: `; ${counted}${idle ? ', and one rotation had no sessions' : ''}${unmeasured ? ' that nobody measured' : ''}`,

@@ -20,9 +20,17 @@ export interface RunDatabase {
   prepareLogin(wanted: LoginWanted): Promise<void>;
   /** Whether the server lets this login in: one try. Rejects when that cannot be told. */
   letsIn(login: DatabaseLogin, database: string): Promise<boolean>;
+  /** A session that stays open. @param name what it calls itself */
+  hold(login: DatabaseLogin, database: string, name: string): Promise<HeldSession>;
   /** All that the server has logged. */
   log(): Promise<string>;
   stop(): Promise<void>;
+}
+
+export interface HeldSession {
+  isOpen(): Promise<boolean>;
+  /** Never fails. */
+  end(): Promise<void>;
 }
 
 export interface LoginWanted {
@@ -78,6 +86,18 @@ export async function startRunDatabase(platforms: readonly string[]): Promise<Ru
         if (error instanceof Error && Reflect.get(error, 'code') === 'CredentialRejected') return false;
         throw error;
       }
+    },
+    async hold(login, database, name) {
+      const client = await connected(login, database);
+      await client.query("SELECT set_config('application_name', $1, false)", [name]);
+      return {
+        isOpen: () =>
+          client.query('SELECT 1').then(
+            () => true,
+            () => false,
+          ),
+        end: () => client.end(),
+      };
     },
     log: () => postgres.log(),
     async stop() {

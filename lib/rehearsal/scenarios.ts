@@ -3,6 +3,7 @@
  * row here; which secrets it takes is a question to the class's declaration, never to an id.
  */
 
+import { keepsOldValue } from '../../lambdas/contract/plan.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { nameOf } from '../pipeline-function.ts';
 import {
@@ -14,6 +15,7 @@ import {
   generated,
   goneBackFrom,
   isGoingBack,
+  isOneWay,
   isOutsideWindow,
   isPromoting,
   movesData,
@@ -23,6 +25,7 @@ import {
   rotates,
   rotateUnheard,
   type Stage,
+  saysHowToGoOn,
   sharesConsumers,
   startedOnce,
   supplyIfAsked,
@@ -31,6 +34,7 @@ import {
 } from './acts.ts';
 import type { ReportOutcome } from './report.ts';
 import type { StagedSecret } from './stage-deployment.ts';
+import { undeclaredApplication } from './undeclared.ts';
 
 export type { Stage } from './acts.ts';
 
@@ -129,7 +133,8 @@ export const scenarios: readonly Scenario[] = [
     id: 'twice in a row',
     expected: 'completed',
     once: true,
-    fits: (secret) => generated(secret) && !movesData(secret),
+    // So does a login whose old value works until its rollout takes it away.
+    fits: (secret) => generated(secret) && !movesData(secret) && !keepsOldValue(secret.resolved.plan),
     async begin(stage) {
       await consentIfAsked(stage);
       const first = await stage.operator.rotate(stage.secretId);
@@ -202,7 +207,7 @@ export const scenarios: readonly Scenario[] = [
     id: 'consumer never healthy',
     expected: 'rolled-back',
     once: true,
-    fits: generated,
+    fits: (secret) => generated(secret) && !isOneWay(secret),
     async begin(stage) {
       await consentIfAsked(stage);
       await broken(stage, true);
@@ -214,6 +219,32 @@ export const scenarios: readonly Scenario[] = [
     },
     clear: (stage) => broken(stage, false),
   },
+  {
+    // The same where the server knows one value only: there is no way back, and the rollout says how to go on.
+    id: 'consumer never healthy',
+    expected: 'stalled',
+    once: true,
+    fits: (secret) => generated(secret) && isOneWay(secret),
+    async begin(stage) {
+      await consentIfAsked(stage);
+      await broken(stage, true);
+      return stage.operator.rotate(stage.secretId);
+    },
+    verify: saysHowToGoOn,
+    clear: (stage) => broken(stage, false),
+  },
+  {
+    // Somebody repairs the application, and has the rollout go on.
+    id: 'consumer repaired, resumed',
+    expected: 'completed',
+    once: true,
+    resumes: true,
+    fits: (secret) => generated(secret) && isOneWay(secret),
+    begin: nextAttempt,
+    clear: null,
+  },
+  undeclaredApplication('undeclared application', 'by itself'),
+  undeclaredApplication('undeclared, sessions ended', 'by force'),
   {
     // The new key is accepted everywhere, and what should write with it does not become healthy: all goes back.
     id: 'rolled back after promote',

@@ -1,8 +1,11 @@
 /** Rotations that nobody asks for: the endpoint's time moves on until a window opens. */
+import type { ProbePorts } from '../../lambdas/contract/hooks.ts';
+import { keepsOldValue } from '../../lambdas/contract/plan.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
-import { type Played, type Player, play } from './play.ts';
+import { type Played, play } from './play.ts';
 import type { Progress } from './progress.ts';
 import type { Running } from './rehearsal.ts';
+import type { Stage } from './scenarios.ts';
 
 const hour = 3_600_000;
 
@@ -14,11 +17,9 @@ export async function scheduled(
   running: readonly Running[],
   client: AccountClient,
   progress: Progress,
-  asks: Pick<Player, 'ports' | 'letsIn'>,
+  ports: ProbePorts,
 ): Promise<Played[]> {
-  const waiting = new Set(
-    running.filter(({ stages }) => stages.some(({ secret }) => secret.resolved.window !== null)),
-  );
+  const waiting = new Set(running.filter(({ stages }) => stages.some(mayWaitForWindow)));
   const known = new Set((await client.rotations()).map(({ token }) => token));
   const played: Played[] = [];
   for (let hours = 0; waiting.size > 0 && hours < mostHours; hours += 1) {
@@ -40,9 +41,17 @@ export async function scheduled(
           begin: async () => token,
           clear: null,
         } as const;
-        played.push(await play(scenario, { stage, traffic: platform.traffic, progress, ...asks }));
+        played.push(await play(scenario, { stage, traffic: platform.traffic, progress, ports }));
       }
     }
   }
   return played;
+}
+
+/**
+ * A server's own clock does not move with the endpoint's: where sessions are told apart by when they began, those of now
+ * would count as older than a version of next week.
+ */
+function mayWaitForWindow({ secret: { resolved } }: Stage): boolean {
+  return resolved.window !== null && !keepsOldValue(resolved.plan);
 }

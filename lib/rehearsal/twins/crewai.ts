@@ -44,7 +44,8 @@ export const crewai: Twin = {
         SECRET_KEY_BASE: generated(world, 'SECRET_KEY_BASE'),
         PLATFORM_API_TOKEN: apiTokenOf(world),
         AUTOMATIONS_URL: urls.automations ?? '',
-        INTEGRATIONS_URL: urls.integrations ?? '',
+        // A deployment need not name them all: nobody calls one that does not run.
+        INTEGRATIONS_URL: urls.integrations ?? 'http://127.0.0.1:9',
       }),
       secrets: [
         ...databaseMembers,
