@@ -10,6 +10,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync, type Metafile } from 'esbuild';
 import { classIds, classOf } from '../lambdas/classes/registry.ts';
+import { plans, stagesOfPlan } from '../lambdas/contract/plan.ts';
 import { type Settings, settingsFile } from '../lambdas/contract/settings.ts';
 import type { StageId } from '../lambdas/contract/stages.ts';
 import type { Engine } from '../lambdas/contract/target.ts';
@@ -30,6 +31,8 @@ export type Entry =
       readonly reencryptKinds?: readonly string[];
       /** The kinds of server that it logs in to. Default: none. */
       readonly engines?: readonly Engine[];
+      /** The classes that it asks. Default: none. */
+      readonly classIds?: readonly string[];
     }
   /** Starts a rollout when a rotation has finished. */
   | { readonly kind: 'start' }
@@ -47,9 +50,21 @@ export interface Bundle {
   readonly inputs: Metafile['outputs'][string]['inputs'];
 }
 
+/** The classes whose plans have a stage. */
+function classesWith(stage: StageId): string[] {
+  return classIds.filter((id) =>
+    classOf(id)?.plans.some((plan) => stagesOfPlan(plans[plan]).includes(stage)),
+  );
+}
+
+/** Another service's rotation has no function of ours. */
+function isRotated(classId: string): boolean {
+  return classOf(classId)?.admission !== 'elsewhere';
+}
+
 /** The functions of every class and stage there is, with the commonest kind of consumer and of server. */
 export const entries: readonly Entry[] = [
-  ...classIds.map(
+  ...classIds.filter(isRotated).map(
     (classId): Entry => ({
       kind: 'rotation',
       classId,
@@ -57,13 +72,14 @@ export const entries: readonly Entry[] = [
     }),
   ),
   ...Object.values(stageDefinitions).map(
-    ({ id, redeploys, usesFleet, reencrypts, usesTarget }): Entry => ({
+    ({ id, redeploys, usesFleet, reencrypts, usesTarget, asksClass }): Entry => ({
       kind: 'stage',
       stageId: id,
       consumerKinds: redeploys ? ['ecs'] : [],
       ...(usesFleet === true ? { fleetKinds: ['http'] } : {}),
       ...(reencrypts === true ? { reencryptKinds: ['postgres'] } : {}),
-      ...(usesTarget === true ? { engines: ['postgres'] } : {}),
+      ...(usesTarget === true ? { engines: ['postgres'], classIds: ['database-credential'] } : {}),
+      ...(asksClass === true ? { classIds: classesWith(id) } : {}),
     }),
   ),
   { kind: 'start' },
@@ -107,7 +123,7 @@ function nameOf(entry: Entry): string {
         .map((engine) => `-${engine}`)
         .join('')}`;
     case 'stage':
-      return `stage-${entry.stageId}${[...entry.consumerKinds, ...fleetKindsOf(entry), ...reencryptKindsOf(entry), ...enginesOf(entry)].map((kind) => `-${kind}`).join('')}`;
+      return `stage-${entry.stageId}${[...classIdsOf(entry), ...entry.consumerKinds, ...fleetKindsOf(entry), ...reencryptKindsOf(entry), ...enginesOf(entry)].map((kind) => `-${kind}`).join('')}`;
     case 'start':
     case 'reconcile':
       return entry.kind;
@@ -142,6 +158,9 @@ export function sourceOf(entry: Entry): string {
           )
           .join('\n')}
         ${targetImports(entry, from)}
+        ${classIdsOf(entry)
+          .map((id, index) => `import { secretClass as class${index} } from ${from(`classes/${id}.ts`)};`)
+          .join('\n')}
         export const handler = given.stageFunction(stage, { ${givenTo(entry)} });`;
     case 'start':
     case 'reconcile':
@@ -209,6 +228,11 @@ function build(wanted: readonly Entry[]): void {
   }
 }
 
+/** In one order, so that the same classes give the same code. */
+function classIdsOf(entry: Entry & { kind: 'stage' }): readonly string[] {
+  return (entry.classIds ?? []).toSorted();
+}
+
 function fleetKindsOf(entry: Entry & { kind: 'stage' }): readonly string[] {
   return entry.fleetKinds ?? [];
 }
@@ -224,6 +248,13 @@ function givenTo(entry: Entry & { kind: 'stage' }): string {
   const reencryptKinds = reencryptKindsOf(entry);
   const { secretActions, putsEvents } = stageDefinitions[stageId];
   const parts = [
+    ...(classIdsOf(entry).length > 0
+      ? [
+          `classes: [${classIdsOf(entry)
+            .map((_id, index) => `class${index}`)
+            .join(', ')}]`,
+        ]
+      : []),
     ...(secretActions.length > 0 ? ['secrets: given.secrets'] : []),
     ...(putsEvents ? ['events: given.events'] : []),
     ...(consumerKinds.length > 0

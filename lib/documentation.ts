@@ -10,6 +10,7 @@ const admissions = {
   free: 'by schedule and on demand',
   'on-demand': 'on demand',
   guarded: 'on demand, with consent',
+  elsewhere: 'by its own service; Keyturn follows',
 } as const;
 
 /** Marker name -> Markdown. Each stands in the README between `<!-- name -->` and `<!-- /name -->`. */

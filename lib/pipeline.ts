@@ -73,7 +73,7 @@ export class KeyturnPipeline extends Construct {
       logRetention: deployment.logRetentionDays,
     };
     this.rotationFunctions = keyed(
-      distinct(deployment.secrets.map((secret) => secret.class)),
+      distinct(deployment.secrets.filter(isRotatedHere).map((secret) => secret.class)),
       (secretClass) => {
         const secrets = deployment.secrets.filter((secret) => secret.class === secretClass);
         return [
@@ -119,6 +119,9 @@ export class KeyturnPipeline extends Construct {
             secrets.flatMap(({ reencryptions }) => reencryptions.flatMap(({ credentials }) => credentials)),
           ),
           engines: enginesOf(secrets),
+          targetClassIds: distinct(
+            secrets.flatMap((secret) => (secret.engine === null ? [] : secret.class.id)),
+          ),
           administrators: this.accessTo(
             deployment,
             secrets.flatMap(({ credentials }) => credentials),
@@ -148,6 +151,7 @@ export class KeyturnPipeline extends Construct {
       ...shared,
       machines: this.rolloutMachines,
       secrets: [...this.secrets.values()],
+      observed: this.rotated(deployment.secrets.filter((secret) => !isRotatedHere(secret))),
       settings: settingsOf(deployment, deployment.secrets),
       every,
       undelivered: this.undelivered,
@@ -231,6 +235,10 @@ function customerKey(scope: Construct, deployment: string): kms.Key {
   );
   admitTopic(key, deployment);
   return key;
+}
+
+function isRotatedHere({ class: { admission } }: ResolvedSecret): boolean {
+  return admission !== 'elsewhere';
 }
 
 function enginesOf(secrets: readonly ResolvedSecret[]): Engine[] {

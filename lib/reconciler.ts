@@ -24,6 +24,8 @@ export interface ReconcilerProps {
   readonly machines: ReadonlyMap<PlanId, RolloutMachine>;
   /** Every secret of the deployment. */
   readonly secrets: readonly RotatedSecret[];
+  /** Those of them that other services rotate. */
+  readonly observed: readonly RotatedSecret[];
   /** The whole deployment. */
   readonly settings: Settings;
   /**
@@ -94,6 +96,7 @@ export class Reconciler extends Construct {
         'ListSecrets has no resource-level permissions (Service Authorization Reference, AWS Secrets Manager); it tells names, labels and tags, never a value.',
     });
     this.schedule(props);
+    if (props.observed.length > 0) this.observe(props);
     new events.Rule(this, 'Rejections', {
       eventBus: bus,
       description: `Keyturn, ${settings.deployment}: rejected values are counted.`,
@@ -110,6 +113,39 @@ export class Reconciler extends Construct {
         }),
       ],
     });
+  }
+
+  /**
+   * Secrets Manager tells of rotations that it or another service made, by way of CloudTrail and as well as it can:
+   * a sweep then comes at once instead of within minutes. Their events are on the default bus only.
+   */
+  private observe({ observed, settings, undelivered }: ReconcilerProps): void {
+    const rule = (id: string, eventName: string, event?: events.RuleTargetInput) =>
+      new events.Rule(this, id, {
+        description: `Keyturn, ${settings.deployment}: ${eventName} of secrets that other services rotate.`,
+        eventPattern: {
+          source: ['aws.secretsmanager'],
+          detailType: ['AWS Service Event via CloudTrail'],
+          detail: {
+            eventName: [eventName],
+            // Both places were seen (captured events; for RDS the second).
+            $or: [
+              { additionalEventData: { SecretId: observed.map(({ arn }) => arn) } },
+              { serviceEventDetails: { secretId: observed.map(({ arn }) => arn) } },
+            ],
+          },
+        },
+        targets: [
+          new targets.LambdaFunction(this.function, {
+            deadLetterQueue: undelivered,
+            maxEventAge: Duration.hours(1),
+            retryAttempts: 10,
+            ...(event === undefined ? {} : { event }),
+          }),
+        ],
+      });
+    rule('Observed', 'RotationSucceeded', events.RuleTargetInput.fromObject(sweepInput));
+    rule('ObservedFailures', 'RotationFailed');
   }
 
   /** With a role that may invoke this function and keep what failed, and nothing else. */

@@ -9,6 +9,8 @@ import { Construct } from 'constructs';
 import type { IamStatement } from '../lambdas/contract/hooks.ts';
 import {
   goesBackByItself,
+  handOver,
+  isStoppedAt,
   type Plan,
   type PlanId,
   plans,
@@ -118,14 +120,21 @@ function draw(scope: Construct, plan: Plan, drawing: Drawing): sfn.IChainable {
   const backward = usesRollBack(plan) ? wayBack.stages.map(placed) : [];
   const back = backward.length === 0 ? stall : chained(backward, fail(scope, 'rolled back', wayBack));
 
-  for (const { stage, task } of forward) {
+  const stops = plan.stages.includes('quiesce');
+  const over = stops ? handOver.map(placed) : [];
+  for (const { task } of over) leave(task, superseded, stall);
+  const started = chained(over, superseded);
+  const supersededAt = (way: readonly StageId[], index: number) =>
+    isStoppedAt(way, index) ? started : superseded;
+
+  for (const [index, { stage, task }] of forward.entries()) {
     const otherwise = wayOutOf(plan, stage) === 'stall' ? stall : back;
     if (stage === plan.stages[0] && goesBackByItself(plan)) {
       task.addCatch(back, { errors: [rollBackAskedError], resultPath: '$.failure' });
     }
-    leave(task, superseded, otherwise);
+    leave(task, supersededAt(plan.stages, index), otherwise);
   }
-  for (const { task } of backward) leave(task, superseded, stall);
+  for (const [index, { task }] of backward.entries()) leave(task, supersededAt(wayBack.stages, index), stall);
   const done = new sfn.Succeed(scope, 'done', {
     comment: 'The new value is in use everywhere, and the old one is dead.',
   });

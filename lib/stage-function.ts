@@ -38,6 +38,8 @@ export interface StageFunctionProps {
   readonly credentials: readonly SecretAccess[];
   /** The kinds of server that keep the passwords of these secrets; used by stages that log in there. */
   readonly engines: readonly Engine[];
+  /** Their classes that log in there. */
+  readonly targetClassIds: readonly string[];
   /** The secrets that their classes log in with. */
   readonly administrators: readonly SecretAccess[];
   /** Use of the customer keys of those that are not of this deployment. */
@@ -81,6 +83,8 @@ export class StageFunction extends Construct {
         ...(stage.usesFleet === true ? { fleetKinds: props.fleetKinds } : {}),
         ...(stage.reencrypts === true ? { reencryptKinds: props.reencryptKinds } : {}),
         ...(engines.length > 0 ? { engines } : {}),
+        classIds:
+          stage.asksClass === true ? classIdsOf(settings) : engines.length > 0 ? props.targetClassIds : [],
       },
       settings,
       environment: { KEYTURN_BUS: bus.eventBusName },
@@ -110,6 +114,10 @@ export class StageFunction extends Construct {
 /** Whether a statement is about the values that a hook hands on. */
 export function onEachSecret({ resources }: IamStatement): boolean {
   return resources.includes(eachSecret);
+}
+
+function classIdsOf({ secrets }: Settings): string[] {
+  return [...new Set(secrets.map((secret) => secret.class))];
 }
 
 function keyActions(stage: StageDefinition): `kms:${string}`[] {

@@ -2,13 +2,14 @@
  * Fernet (github.com/fernet/spec, version 0x80), and rings of keys as Python's MultiFernet has them: every
  * key is tried, the first one writes, and a rewritten token keeps its timestamp.
  */
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createSecretKey } from 'node:crypto';
 import * as z from 'zod/mini';
 import { defineCodec, type Now, type Poison, type Stored, type StoredKey } from '../contract/ciphers.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import type { Random } from '../contract/ports.ts';
 import { Sensitive } from '../contract/sensitive.ts';
 import { type CbcMessages, cbcMessages } from './cbc-messages.ts';
+import { type HmacMessages, hmacMessages, tagBytes } from './hmac-messages.ts';
 import { randomBlock } from './random-block.ts';
 import { type Format, type Parts, ringCipher } from './ring-cipher.ts';
 import { decode, encode, isCutOff } from './text-encoding.ts';
@@ -20,7 +21,6 @@ const encoding = 'base64url-padded';
 const keyBytes = 32;
 const versionByte = 0x80;
 const blockBytes = 16;
-const tagBytes = 32;
 const timestampAt = 1;
 const ivAt = timestampAt + 8;
 const ciphertextAt = ivAt + blockBytes;
@@ -30,7 +30,7 @@ const leastBytes = ciphertextAt + blockBytes + tagBytes;
 const firstCharacter = 'g'.charCodeAt(0);
 
 interface FernetKey {
-  readonly signing: KeyObject;
+  readonly signing: HmacMessages;
   readonly encryption: CbcMessages;
 }
 
@@ -72,7 +72,7 @@ function make(key: StoredKey): FernetKey {
     });
   }
   return {
-    signing: createSecretKey(bytes.subarray(0, 16)),
+    signing: hmacMessages(bytes.subarray(0, 16)),
     encryption: cbcMessages('aes-128-cbc', createSecretKey(bytes.subarray(16))),
   };
 }
@@ -96,7 +96,7 @@ function isBegun(text: string): boolean {
 
 function open({ bytes }: Token, key: FernetKey): Buffer | Poison | null {
   const tagAt = bytes.length - tagBytes;
-  if (!timingSafeEqual(tagOf(bytes.subarray(0, tagAt), key), bytes.subarray(tagAt))) return null;
+  if (!key.signing.verify(bytes, tagAt)) return null;
   const plain = key.encryption.open(bytes.subarray(ciphertextAt, tagAt), bytes.subarray(ivAt, ciphertextAt));
   // Signed by this key, and yet the padding is wrong.
   return plain ?? 'malformed';
@@ -111,10 +111,6 @@ function seal(plain: Buffer, key: FernetKey, iv: Uint8Array, time: Buffer | Now)
   else token.writeBigUInt64BE(BigInt(Math.floor(time.now().getTime() / 1000)), timestampAt);
   token.set(iv, ivAt);
   token.set(ciphertext, ciphertextAt);
-  token.set(tagOf(token.subarray(0, tagAt), key), tagAt);
+  key.signing.sign(token, tagAt);
   return encode(token, encoding);
-}
-
-function tagOf(signed: Buffer, key: FernetKey): Buffer {
-  return createHmac('sha256', key.signing).update(signed).digest();
 }

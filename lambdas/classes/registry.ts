@@ -9,6 +9,7 @@ import { secretClass as encryptionKeyring } from './encryption-keyring.ts';
 import { secretClass as envelopeRootKey } from './envelope-root-key.ts';
 import { secretClass as guarded } from './guarded.ts';
 import { secretClass as instanceTokenKey } from './instance-token-key.ts';
+import { secretClass as observed } from './observed.ts';
 import { secretClass as opaqueToken } from './opaque-token.ts';
 import { secretClass as operatorSupplied } from './operator-supplied.ts';
 import { secretClass as sharedToken } from './shared-token.ts';
@@ -28,6 +29,7 @@ export const registry = {
   'encryption-key': encryptionKey,
   'database-credential': databaseCredential,
   'operator-supplied': operatorSupplied,
+  observed,
   guarded,
 } as const satisfies Record<string, ClassDefinition>;
 

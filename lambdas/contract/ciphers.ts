@@ -2,7 +2,7 @@
  * Stored data and the keys that it may be under. A codec is one file in `lambdas/ciphers/`: it knows how a
  * platform lays its ciphertexts out and how it derives the key from the variable's text.
  */
-import { createHash } from 'node:crypto';
+import { createHash, scryptSync } from 'node:crypto';
 import type * as z from 'zod/mini';
 import { brokenRules } from './deployment.ts';
 import type { Bound } from './hooks.ts';
@@ -26,9 +26,29 @@ export interface KeyRing {
   readonly others: readonly StoredKey[];
 }
 
-/** The name of a key: the first 12 hexadecimal digits of a SHA-256 over a fixed prefix and the key's text. */
+/** What makes an id (RFC 7914): 16 MiB of memory and some 40 ms of a processor for each guess. */
+const idCost = { N: 2 ** 14, r: 8, p: 1 };
+const idSalt = 'keyturn key id';
+
+/** Ids that this process has made, by a digest of their keys: a slice asks for the same few again and again. */
+const known = new Map<string, string>();
+const mostKnown = 256;
+
+/**
+ * The name of a key: 12 hexadecimal digits of scrypt over its text.
+ *
+ * Ids stand in states, logs and reports, which more people may read than the secret. Of a key that was drawn at
+ * random an id tells nothing. One that a person made up could be guessed, and an id confirms a guess, as any
+ * function of the key would: so it is one that makes each guess dear, a million times as dear as a plain hash.
+ */
 export function keyId(text: Sensitive): string {
-  return createHash('sha256').update('keyturn key id\0').update(text.reveal()).digest('hex').slice(0, 12);
+  const digest = createHash('sha256').update(text.reveal()).digest('base64');
+  const before = known.get(digest);
+  if (before !== undefined) return before;
+  const id = scryptSync(text.reveal(), idSalt, 6, idCost).toString('hex');
+  if (known.size >= mostKnown) known.clear();
+  known.set(digest, id);
+  return id;
 }
 
 /** A ciphertext as its column holds it: text, or bytes. */

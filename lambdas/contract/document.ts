@@ -43,10 +43,16 @@ export type Variables = ReadonlyMap<string, string>;
  */
 export class SecretDocument {
   readonly #variables: Variables;
+  readonly #numbers: ReadonlySet<string>;
   readonly memory: Memory | null;
 
-  constructor(variables: Variables, memory: Memory | null) {
+  /**
+   * @param numbers members that were whole numbers, as the port in the documents that RDS and AWS's templates make:
+   *   they are read as text and stay numbers. Default: none.
+   */
+  constructor(variables: Variables, memory: Memory | null, numbers: ReadonlySet<string> = new Set()) {
     this.#variables = variables;
+    this.#numbers = numbers;
     this.memory = memory;
   }
 
@@ -73,12 +79,18 @@ export class SecretDocument {
 
   /** The next version of this document: some variables replaced or added, everything else kept. */
   with(changes: Variables, memory: Memory): SecretDocument {
-    return new SecretDocument(new Map([...this.#variables, ...changes]), memory);
+    return new SecretDocument(new Map([...this.#variables, ...changes]), memory, this.#numbers);
   }
 
   /** As Secrets Manager stores it. */
   serialise(): Sensitive {
-    const members = Object.fromEntries(this.#variables);
+    const members = Object.fromEntries(
+      [...this.#variables].map(([name, text]) => [
+        name,
+        // A number that a rotation replaced by other text is a text from then on.
+        this.#numbers.has(name) && String(Number(text)) === text ? Number(text) : text,
+      ]),
+    );
     return new Sensitive(
       JSON.stringify(
         this.memory === null ? members : { ...members, [memoryMember]: JSON.stringify(this.memory) },
@@ -122,8 +134,14 @@ export function parseDocument(text: Sensitive, whose: string): SecretDocument {
     });
   }
   const variables = new Map<string, string>();
+  const numbers = new Set<string>();
   let memory: Memory | null = null;
   for (const [name, value] of Object.entries(parsed)) {
+    if (Number.isSafeInteger(value)) {
+      variables.set(name, String(value));
+      numbers.add(name);
+      continue;
+    }
     if (typeof value !== 'string') {
       throw new KeyturnError({
         code: 'DocumentInvalid',
@@ -133,7 +151,7 @@ export function parseDocument(text: Sensitive, whose: string): SecretDocument {
     if (name === memoryMember) memory = parseMemory(value, whose);
     else variables.set(name, value);
   }
-  return new SecretDocument(variables, memory);
+  return new SecretDocument(variables, memory, numbers);
 }
 
 /**

@@ -33,6 +33,8 @@ export type ErrorCode =
   | 'ReencryptionFailed'
   /** Data is left that needs the key which is to go. */
   | 'DataLeft'
+  /** A value was made current by hand while the consumers are stopped, and the data is not under its key. */
+  | 'ConsumersStopped'
   /** An operator asked the rollout to go back. */
   | 'RollBackAsked'
   /** Sessions of the old value are still open at the target. */

@@ -57,6 +57,14 @@ export interface Renewing {
   readonly shared?: boolean;
 }
 
+/** What a stop has to know. */
+export interface Stopping {
+  /** ARN of the secret whose data is to be moved: what it stopped, only its own rollout starts again. */
+  readonly secretId: string;
+  /** The same for every try of one stop, and another one for the next: letters and digits. */
+  readonly stop: string;
+}
+
 /**
  * One kind of consumer. `Port` is the API by which it is restarted, as this hook needs it and no wider; its
  * adapter lies in `lambdas/adapters/consumers/<kind>.ts`.
@@ -84,7 +92,9 @@ export interface RedeployHook<Consumer, Port> {
    * Stops what runs, unless it is stopped already, and remembers at the consumer itself what to start again: the
    * next `begin` starts that. May run twice, and be killed in between. Left out: this kind cannot be stopped.
    */
-  quiesce?(consumer: Consumer, port: Port, clock: Clock): Promise<Idleness>;
+  quiesce?(consumer: Consumer, stopping: Stopping, port: Port, clock: Clock): Promise<Idleness>;
+  /** What of this consumer cannot be stopped, as a noun; null: nothing. Default: null. */
+  unstoppable?(consumer: Consumer): string | null;
   /** IAM statements that `quiesce` needs beyond `statements`. Default: none. */
   quiesceStatements?(consumer: Consumer): readonly IamStatement[];
 }
@@ -139,7 +149,7 @@ export interface BoundConsumer {
   begin(renewing: Renewing, clock: Clock): Promise<void>;
   look(renewing: Renewing, clock: Clock): Promise<Renewal>;
   /** Null: this kind cannot be stopped. */
-  readonly quiesce: ((clock: Clock) => Promise<Idleness>) | null;
+  readonly quiesce: ((stopping: Stopping, clock: Clock) => Promise<Idleness>) | null;
 }
 
 /** A kind with its API: what the function of the redeploy stage is given, for the kinds in use. */
@@ -153,8 +163,8 @@ export interface RedeployKind {
   readonly kind: string;
   /** The IAM statements of a consumer, or the rules that it breaks. */
   check(consumer: unknown): Bound<readonly IamStatement[]>;
-  /** What stopping a consumer needs beyond that; null: this kind cannot be stopped. */
-  quiesces(consumer: unknown): readonly IamStatement[] | null;
+  /** What stopping a consumer needs beyond that, or what of it cannot be stopped. */
+  quiesces(consumer: unknown): Bound<readonly IamStatement[]>;
 }
 
 /** Declares a kind of consumer: what a file in `lambdas/hooks/redeploy` exports. */
@@ -172,16 +182,18 @@ export function defineRedeploy<Consumer, Port>(
 
   function quiesceOf(consumer: Consumer, port: Port): BoundConsumer['quiesce'] {
     const { quiesce } = declared;
-    return quiesce === undefined ? null : (clock) => quiesce(consumer, port, clock);
+    if (quiesce === undefined || (declared.unstoppable?.(consumer) ?? null) !== null) return null;
+    return (stopping, clock) => quiesce(consumer, stopping, port, clock);
   }
 
   return {
     kind,
     check: (input) => checked(input, (consumer) => declared.statements(consumer)),
     quiesces(input) {
-      if (declared.quiesce === undefined) return null;
-      const bound = checked(input, (consumer) => declared.quiesceStatements?.(consumer) ?? []);
-      return bound.ok ? bound.hook : null;
+      if (declared.quiesce === undefined) return { ok: false, broken: [kind] };
+      const what = checked(input, (consumer) => declared.unstoppable?.(consumer) ?? null);
+      if (what.ok && what.hook !== null) return { ok: false, broken: [what.hook] };
+      return checked(input, (consumer) => declared.quiesceStatements?.(consumer) ?? []);
     },
     connect: (port) => ({
       kind,

@@ -36,6 +36,21 @@ export const disabledTag = 'keyturn:disabled';
 /** The tag that names the version whose rollout was rolled back last. */
 export const rolledBackTag = 'keyturn:rolled-back';
 
+/**
+ * The tag that tells since when the consumers are stopped so that data can be moved, and for which version's rollout:
+ * `<version> 2026-11-21T18:00:00Z`; `none` once they run again.
+ */
+export const stoppedTag = 'keyturn:stopped';
+
+/** @returns null when the consumers run. */
+export function stoppedIn(
+  tags: ReadonlyMap<string, string>,
+): { readonly versionId: string; readonly since: Date } | null {
+  const [versionId = '', time = ''] = tags.get(stoppedTag)?.split(' ') ?? [];
+  const since = new Date(time);
+  return Number.isNaN(since.getTime()) ? null : { versionId, since };
+}
+
 /** The tag of every secret that a stack of ours created: its deployment's name. */
 export const deploymentTag = 'keyturn:deployment';
 

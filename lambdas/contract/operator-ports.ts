@@ -39,6 +39,8 @@ export interface ExecutionSummary {
   readonly stoppedAt: Date | null;
   /** JSON text. */
   readonly input: string;
+  /** JSON text; null: it runs, or did not succeed. */
+  readonly output: string | null;
   /** Name of the error with which it ended; null: none. */
   readonly error: string | null;
 }

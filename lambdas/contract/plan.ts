@@ -190,8 +190,21 @@ export function goesBackByItself({ wayBack }: Plan): boolean {
   return wayBack !== undefined;
 }
 
+/**
+ * What is done when a value was made current by hand while a rollout has stopped the consumers: no other rollout
+ * would start them. When one of these fails, the rollout stalls; else it ends as one that was superseded.
+ */
+export const handOver = ['hand-over', 'redeploy', 'complete'] as const satisfies readonly StageId[];
+
+/** Whether the consumers are stopped while this stage of a way runs. */
+export function isStoppedAt(way: readonly StageId[], index: number): boolean {
+  const before = way.slice(0, index);
+  return before.lastIndexOf('quiesce') > before.lastIndexOf('redeploy');
+}
+
 /** Every stage that an execution of a plan may run: its own, and those of the ways out. */
 export function stagesOfPlan(plan: Plan): readonly StageId[] {
   const ways = new Set<WayOutId>(['stall', ...plan.stages.map((stage) => wayOutOf(plan, stage))]);
-  return [...new Set([...plan.stages, ...[...ways].flatMap((way) => waysOut[way].stages)])];
+  const over = plan.stages.includes('quiesce') ? handOver : [];
+  return [...new Set([...plan.stages, ...[...ways].flatMap((way) => waysOut[way].stages), ...over])];
 }

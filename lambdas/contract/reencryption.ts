@@ -83,6 +83,11 @@ export interface Slice {
   readonly dryRun: boolean;
   /** ARN of the secret whose data is moved: for hooks that read its keys themselves. */
   readonly secretId: string;
+  /**
+   * Ids of the versions of it that together hold every key of the ring, the one with the `write` key first. Labels
+   * would not do: whoever types a value moves AWSPREVIOUS away from a version that a way back still needs.
+   */
+  readonly versionIds: readonly string[];
 }
 
 /** What every hook is given beside its own port. */

@@ -32,6 +32,17 @@ export const notBegun: ReencryptionState = {
   setAside: [],
 };
 
+/** Which keys the document of a version holds: their ids (`keyId`), never a key. */
+export const KeysHeld = z.strictObject({
+  /** The key with which the consumers write. */
+  write: z.string(),
+  /** The other keys that data may be under. */
+  others: z.array(z.string()),
+  /** Rows by the id of the key that they are under, as they were counted last. Left out: nothing has told. */
+  rows: z.optional(z.record(z.string(), z.int())),
+});
+export type KeysHeld = z.infer<typeof KeysHeld>;
+
 /** An id as it may stand in a state, a sentence and a path: no slash, no dot first, nothing to escape. */
 export const InstanceId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/));
 
@@ -86,6 +97,8 @@ export const RolloutState = z.strictObject({
   rolledBackFrom: z.optional(z.string()),
   /** The phase that this rollout published last, or found. Left out: none yet. */
   phase: z.optional(Phase),
+  /** The data keys of `versionId`, once a stage has read them. Left out: none has, or there are none. */
+  keys: z.optional(KeysHeld),
   /** How far the stored data is moved; left out where the plan moves none. */
   reencryption: z.optional(ReencryptionState),
   /** True: an operator asked this rollout to go back, by its plan's own way. Default: it goes forward. */

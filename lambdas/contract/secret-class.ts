@@ -70,7 +70,9 @@ export type Admission =
   /** On demand only. */
   | 'on-demand'
   /** On demand, and only with a person's consent that has not expired. */
-  | 'guarded';
+  | 'guarded'
+  /** Never by Keyturn: the service that manages the secret rotates it, and the rollout follows. */
+  | 'elsewhere';
 
 /**
  * How one kind of secret rotates. One file declares one; the steps and stages ask it, and never look at

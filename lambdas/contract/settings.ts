@@ -26,6 +26,8 @@ export const SecretSettings = z.strictObject({
   window: z.nullable(z.strictObject({ cron: z.string(), hours: z.int() })),
   /** Whether a rotation ends what the old value made, at once: the time until all consumers restarted is a gap. */
   cutover: z.boolean(),
+  /** Whether the service that manages the secret rotates it, and Keyturn only follows. Default: Keyturn rotates it. */
+  observed: z.optional(z.boolean()),
   /** Whether the consumers restart at once; else one after the other, in their order. */
   together: z.boolean(),
   /** Consumers in full, each with its name. */

@@ -3,7 +3,7 @@ import type { ConnectedKind } from './hooks.ts';
 import type { Clock, Events, Http, Log, Metrics, Secrets } from './ports.ts';
 import type { ConnectedReencryptKind } from './reencryption.ts';
 import type { InstanceResult, RolloutState } from './rollout-state.ts';
-import type { SecretAction } from './secret-class.ts';
+import type { ClassDefinition, SecretAction } from './secret-class.ts';
 import type { Sensitive } from './sensitive.ts';
 import type { Settings } from './settings.ts';
 import type { StageId } from './stages.ts';
@@ -11,6 +11,11 @@ import type { Target } from './target.ts';
 
 /** What a stage may touch. */
 export interface StagePorts {
+  /**
+   * Classes of the deployment's secrets, by id: all for stages that ask them, those with a target for stages that log
+   * in there, else none.
+   */
+  readonly classes: ReadonlyMap<string, ClassDefinition>;
   readonly secrets: Secrets;
   readonly events: Events;
   /** The kinds of consumers in use, by kind; empty in the functions of stages that restart nothing. */
@@ -50,11 +55,13 @@ export interface StageDefinition {
   /** Whether it reads secret values, and so needs `kms:Decrypt` on their keys. */
   readonly readsValues: boolean;
   readonly putsEvents: boolean;
+  /** Whether it asks the class of every secret: the classes in use, and no others, are in its bundle. Default: no. */
+  readonly asksClass?: boolean;
   /** Whether it restarts consumers, and so needs their statements. */
   readonly redeploys: boolean;
   /** Whether it moves or counts stored data, and so needs the statements of the re-encryption hooks. Default: no. */
   readonly reencrypts?: boolean;
-  /** Whether it logs in to the servers that keep a password, for classes that have one. Default: no. */
+  /** Whether it logs in to the servers that keep a password, by way of the classes that have one. Default: no. */
   readonly usesTarget?: boolean;
   /** Whether it works with the platform's instances, and so needs the statements of their list. Default: no. */
   readonly usesFleet?: boolean;

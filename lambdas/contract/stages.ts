@@ -292,6 +292,11 @@ export const stages = {
     timeoutSeconds: 60,
     retry: [otherRotation, lambdaFaults],
   },
+  'hand-over': {
+    does: 'a value was made current by hand while the consumers are stopped: counts whether all data is under its key',
+    timeoutSeconds: 840,
+    retry: [later, lambdaFaults],
+  },
   'rolled-back': {
     does: 'records that the previous version runs again, and reports what happened',
     timeoutSeconds: 60,

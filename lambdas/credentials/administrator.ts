@@ -46,8 +46,12 @@ async function administrator(
   const read = ({ secret, member }: Credential) => credential(secret, member);
   if (admin === undefined) throw incomplete('the administrator');
   if (!('dsn' in admin)) {
-    const user = typeof admin.user === 'string' ? admin.user : (await read(admin.user)).reveal();
-    return { user, password: await read(admin.password) };
+    // Together: of one secret they are read in one call.
+    const [user, password] = await Promise.all([
+      typeof admin.user === 'string' ? admin.user : read(admin.user),
+      read(admin.password),
+    ]);
+    return { user: typeof user === 'string' ? user : user.reveal(), password };
   }
   const { user, password } = parseDsn(await read(admin.dsn));
   if (user === null || password === null) throw incomplete(user === null ? 'a user' : 'a password');

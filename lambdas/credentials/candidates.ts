@@ -17,22 +17,28 @@ export async function admitted(target: Target, login: TargetLogin): Promise<Targ
   }
 }
 
+/** A session, and the login that it was opened with. */
+export interface Admitted {
+  readonly login: TargetLogin;
+  readonly session: TargetSession;
+}
+
 /**
- * A session of the first login that still works, of the current document and then of earlier ones: each password is
- * tried once.
+ * A session of the first of these logins that works, then of those that earlier documents hold: each password is tried
+ * once.
  *
  * @throws KeyturnError CredentialRejected when none works.
  */
 export async function anyAdmitted(
-  { options, document, current, earlier, target }: TestContext<Options> & SetDocuments,
-  refused: readonly TargetLogin[],
-): Promise<TargetSession> {
-  const tried = [...refused];
-  for await (const candidate of candidates(options, document, current, earlier())) {
-    if (tried.some((one) => sameText(one.password, candidate.password))) continue;
-    tried.push(candidate);
-    const session = await admitted(target, candidate);
-    if (session !== null) return session;
+  { options, document, earlier, target }: TestContext<Options> & SetDocuments,
+  first: readonly TargetLogin[],
+): Promise<Admitted> {
+  const tried: TargetLogin[] = [];
+  for await (const login of candidates(options, document, first, earlier)) {
+    if (tried.some((one) => sameText(one.password, login.password))) continue;
+    tried.push(login);
+    const session = await admitted(target, login);
+    if (session !== null) return { login, session };
   }
   throw new KeyturnError({
     code: 'CredentialRejected',
@@ -41,16 +47,16 @@ export async function anyAdmitted(
   });
 }
 
-/** Who may still get in, likeliest first. Documents that lead elsewhere, or nowhere, are passed over. */
+/** Earlier documents that lead elsewhere, or nowhere, are passed over. */
 async function* candidates(
   options: Options,
   document: SecretDocument,
-  current: SecretDocument | null,
-  earlier: AsyncIterable<SecretDocument>,
+  first: readonly TargetLogin[],
+  earlier: SetDocuments['earlier'],
 ): AsyncIterable<TargetLogin> {
-  if (current !== null) yield loginOf(options, current);
+  yield* first;
   const here = dsnOf(options, document);
-  for await (const one of earlier) {
+  for await (const one of earlier()) {
     const login = readable(() =>
       differences(dsnOf(options, one), here).length === 0 ? loginOf(options, one) : null,
     );

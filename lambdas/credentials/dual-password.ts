@@ -1,7 +1,7 @@
 import { generate } from '../contract/format.ts';
 import type { OldValueContext } from '../contract/old-value.ts';
 import type { TargetSession, UsesAsked } from '../contract/target.ts';
-import { admitted, anyAdmitted } from './candidates.ts';
+import { anyAdmitted } from './candidates.ts';
 import { loginOf, refuseOtherTarget, written } from './login.ts';
 import type { Options } from './options.ts';
 import type { Strategy } from './strategy.ts';
@@ -24,18 +24,19 @@ export const dualPassword: Strategy = {
     written(options, current, { password: generate(options.format, random) }),
 
   async set(context) {
-    const { options, document, current, target } = context;
+    const { options, document, current } = context;
     const pending = loginOf(options, document);
     if (current !== null) refuseOtherTarget(options, document, current, false);
-    // To add it once more would drop the old one: the server holds two at most.
-    const found = await admitted(target, pending);
-    if (found !== null) {
-      await found.end();
-      return 'found';
+    // The pending one first: to add it once more would drop the old one, since the server holds two at most.
+    const first = current === null ? [pending] : [pending, loginOf(options, current)];
+    const { login, session } = await anyAdmitted(context, first);
+    try {
+      if (login === pending) return 'found';
+      await session.addPassword(pending.user, pending.password);
+      return 'changed';
+    } finally {
+      await session.end();
     }
-    const session = await anyAdmitted(context, [pending]);
-    await session.addPassword(pending.user, pending.password).finally(() => session.end());
-    return 'changed';
   },
 
   oldValue: {

@@ -1,5 +1,5 @@
 import { generate } from '../contract/format.ts';
-import { admitted, anyAdmitted } from './candidates.ts';
+import { anyAdmitted } from './candidates.ts';
 import { loginOf, refuseOtherTarget, written } from './login.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -23,24 +23,20 @@ export const singleUser: Strategy = {
     written(options, current, { password: generate(options.format, random) }),
 
   async set(context) {
-    const { options, document, current, target } = context;
+    const { options, document, current } = context;
     const pending = loginOf(options, document);
     if (current !== null) refuseOtherTarget(options, document, current, false);
-    // First: while it works, the pending one does not, since a user has one password. Nobody is refused without need.
-    const inUse = current === null ? null : loginOf(options, current);
-    const session = inUse === null ? null : await admitted(target, inUse);
-    if (session !== null) {
-      await session.changePassword(pending.password).finally(() => session.end());
+    // The current one first: while it works, the pending one does not, since a user has one password. So in a rotation
+    // without a fault nobody is refused, and no server counts or locks.
+    const first = current === null ? [pending] : [loginOf(options, current), pending];
+    const { login, session } = await anyAdmitted(context, first);
+    try {
+      // An earlier try got as far as the server.
+      if (login === pending) return 'found';
+      await session.changePassword(pending.password);
       return 'changed';
+    } finally {
+      await session.end();
     }
-    const found = await admitted(target, pending);
-    // An earlier try got as far as the server.
-    if (found !== null) {
-      await found.end();
-      return 'found';
-    }
-    const other = await anyAdmitted(context, [...(inUse === null ? [] : [inUse]), pending]);
-    await other.changePassword(pending.password).finally(() => other.end());
-    return 'changed';
   },
 };

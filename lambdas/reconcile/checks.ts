@@ -3,7 +3,13 @@
  * sentence for the operator; the first that objects decides.
  */
 import type { Check } from './decision.ts';
-import { holdStopped, rolloutLate, rolloutMissing, rolloutStalled } from './rollout-checks.ts';
+import {
+  consumersStopped,
+  holdStopped,
+  rolloutLate,
+  rolloutMissing,
+  rolloutStalled,
+} from './rollout-checks.ts';
 import {
   rotationOff,
   rotationOverdue,
@@ -27,6 +33,7 @@ export const checks = [
   { id: 'rollout-missing', objects: rolloutMissing },
   { id: 'rotation-stuck', objects: rotationStuck },
   { id: 'hold-stopped', objects: holdStopped },
+  { id: 'consumers-stopped', objects: consumersStopped },
   { id: 'rollout-stalled', objects: rolloutStalled },
   { id: 'rollout-late', objects: rolloutLate },
   {

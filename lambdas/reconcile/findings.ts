@@ -22,6 +22,11 @@ export const findings = {
     repeatHours: 24,
     works: 'Consumers that have not restarted run on with what they started with; both versions are kept.',
   },
+  'consumers-stopped': {
+    type: 'Rollout Stalled',
+    repeatHours: 24,
+    works: 'Nothing that uses the data runs, so nothing is lost; every version with a label is kept.',
+  },
   'rollout-late': {
     type: 'Rollout Late',
     repeatHours: 24,

@@ -1,5 +1,5 @@
 import type { FleetSecret } from '../contract/fleet.ts';
-import { pendingSinceTag, rejectedTag } from '../contract/marks.ts';
+import { pendingSinceTag, rejectedTag, stoppedIn } from '../contract/marks.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import { derivedToken, publishedPhases } from '../contract/tokens.ts';
 import { type Versions, versionsOf } from './labels.ts';
@@ -15,6 +15,8 @@ export interface Observed {
   readonly made: ReadonlyMap<string, Date>;
   /** The youngest execution for the version that `concerned` names, or for a phase of it. */
   readonly rollout: RolloutSeen | null;
+  /** What has stopped the consumers; null: they run. */
+  readonly stopped: Stopped | null;
   /** Executions of that rollout so far, as far as they run or ended otherwise than well. */
   readonly attempts: number;
   /** Of these, the ones that are named after the current version. */
@@ -24,8 +26,15 @@ export interface Observed {
   readonly spread: number;
 }
 
+/** A rollout that has stopped the consumers, and has not been seen to start them again. */
+export interface Stopped {
+  readonly since: Date;
+  /** The youngest execution of that rollout; null: none runs, and none ended otherwise than well. */
+  readonly rollout: RolloutSeen | null;
+}
+
 /** What an observation is made of; the rollout is looked up for the version that it turns out to be about. */
-export type Gathered = Omit<Observed, 'versions' | 'rollout' | 'attempts' | 'attemptsOfCurrent'>;
+export type Gathered = Omit<Observed, 'versions' | 'rollout' | 'stopped' | 'attempts' | 'attemptsOfCurrent'>;
 
 export function observed(gathered: Gathered, rolloutOf: (versionId: string) => RolloutSeen | null): Observed {
   const versions = versionsOf(gathered.seen);
@@ -35,9 +44,20 @@ export function observed(gathered: Gathered, rolloutOf: (versionId: string) => R
     ...gathered,
     versions,
     rollout: youngest(known),
+    stopped: stoppedBy(gathered.seen.tags, gathered.made.keys(), rolloutOf),
     attempts: known.reduce((sum, { attempt }) => sum + attempt, 0),
     attemptsOfCurrent: versions.current === null ? 0 : (rolloutOf(versions.current)?.attempt ?? 0),
   };
+}
+
+function stoppedBy(
+  tags: ReadonlyMap<string, string>,
+  among: Iterable<string>,
+  rolloutOf: (versionId: string) => RolloutSeen | null,
+): Stopped | null {
+  const mark = stoppedIn(tags);
+  if (mark === null) return null;
+  return { since: mark.since, rollout: youngest(rolloutsOf(rootOf(mark.versionId, among), rolloutOf)) };
 }
 
 /**

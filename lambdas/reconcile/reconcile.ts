@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { KeyturnError } from '../contract/errors.ts';
 import type { ReconcileContext } from './context.ts';
+import { ObservedFailure, reportObservedFailure } from './observed-failure.ts';
 import { countRejection, Rejection } from './rejection.ts';
 import { sweep } from './sweep.ts';
 
@@ -9,7 +10,7 @@ export const sweepInput = { reconcile: 'sweep' } as const;
 const Sweep = z.object({ reconcile: z.literal(sweepInput.reconcile) });
 
 /**
- * What the reconciler is invoked for: a sweep, or a rejected value. Both may be doubled, late, or beside another.
+ * What the reconciler is invoked for: a sweep, a rejected value, or a rotation that another service failed. Both may be doubled, late, or beside another.
  *
  * @throws KeyturnError EventInvalid for anything else.
  */
@@ -18,6 +19,8 @@ export async function reconcile(event: unknown, context: ReconcileContext): Prom
     await sweep(context);
     return;
   }
+  const failure = ObservedFailure.safeParse(event);
+  if (failure.success) return reportObservedFailure(failure.data, context);
   const rejection = Rejection.safeParse(event);
   if (rejection.success) return countRejection(rejection.data, context);
   throw new KeyturnError({

@@ -9,7 +9,7 @@ import type { Objection } from './decision.ts';
 import { limits, longestRollout } from './limits.ts';
 import { concerned, isMadeByRotation, isMovedBack, isUnclosed, type Observed, rootOf } from './observed.ts';
 import { slotOf } from './slot.ts';
-import { ageOf, lasted, nothing, stalled } from './words.ts';
+import { ageOf, lasted, none, nothing, stalled } from './words.ts';
 
 /** Its event was lost, or came to nothing. The execution's name keeps a late event from starting a second one. */
 export function rolloutMissing(about: Observed): Objection | null {
@@ -26,7 +26,9 @@ export function rolloutMissing(about: Observed): Objection | null {
       `The rollout of ${seen.name} was never completed, and what Step Functions knew of it is gone after 90 days. It is not started again without a person.`,
     );
   }
-  const due = new Date(lastRotatedAt.getTime() + limits.eventGrace + slotOf(seen.name, spread));
+  // No event of ours tells of a rotation that another service made.
+  const grace = about.secret.observed === true ? 0 : limits.eventGrace;
+  const due = new Date(lastRotatedAt.getTime() + grace + slotOf(seen.name, spread));
   if (now < due) {
     return nothing(`The rollout of ${seen.name} has not begun; it is started after ${due.toISOString()}.`);
   }
@@ -78,6 +80,30 @@ export function holdStopped(about: Observed): Objection | null {
 function holds({ plan }: SecretSettings): boolean {
   const stages: readonly StageId[] = Object.hasOwn(plans, plan) ? plans[plan as PlanId].stages : [];
   return stages.includes('hold');
+}
+
+/**
+ * The consumers were stopped while data was moved, and the rollout that should start them has ended: most often since
+ * somebody typed a value. They stay stopped until a person decides under which key the data is to be.
+ */
+export function consumersStopped({
+  stopped,
+  rollout,
+  versions,
+  seen,
+  secret,
+  now,
+}: Observed): Objection | null {
+  if (stopped === null || stopped.rollout?.status === 'RUNNING' || rollout?.status === 'RUNNING') return null;
+  // Its execution may not be in the list yet, or end just now.
+  if (ageOf(stopped.since, now) < limits.eventGrace) return null;
+  return {
+    is: 'tell',
+    finding: 'consumers-stopped',
+    versionId: versions.current ?? none,
+    sentence: `The consumers of ${seen.name} were stopped at ${stopped.since.toISOString()} to move its data, and no rollout that would start them is under way.`,
+    next: command('resume', secret.key),
+  };
 }
 
 /** Told again and never restarted: whoever stopped it, or what did, is still there. */

@@ -1,5 +1,6 @@
 /** What can be wrong with a rotation, before it has finished. */
 import { command } from '../contract/commands.ts';
+import type { SecretSettings } from '../contract/settings.ts';
 import type { Objection } from './decision.ts';
 import { limits } from './limits.ts';
 import { isUnclosed, type Observed, openRotation, rejectionsOf } from './observed.ts';
@@ -70,6 +71,11 @@ export function rotationStuck(about: Observed): Objection | null {
   );
 }
 
+/** What another service rotates is looked at here, and mended there. */
+function wayOn({ key, observed }: SecretSettings): string {
+  return command(observed === true ? 'status' : 'rotate', key);
+}
+
 /** CancelRotateSecret leaves the schedule standing there, and nobody notices that it does nothing. */
 export function rotationOff({ seen, versions, secret }: Observed): Objection | null {
   if (!seen.scheduled || seen.rotationEnabled || seen.lastRotatedAt === null) return null;
@@ -78,7 +84,7 @@ export function rotationOff({ seen, versions, secret }: Observed): Objection | n
     finding: 'rotation-off',
     versionId: versions.current ?? none,
     sentence: `The secret ${seen.name} has a schedule and its rotation is switched off: it will not rotate.`,
-    next: command('rotate', secret.key),
+    next: wayOn(secret),
   };
 }
 
@@ -90,6 +96,6 @@ export function rotationOverdue({ seen, versions, secret, now }: Observed): Obje
     finding: 'rotation-overdue',
     versionId: versions.current ?? none,
     sentence: `The secret ${seen.name} should have rotated by ${due.toISOString()}, ${lasted(ageOf(due, now))} ago.`,
-    next: command('rotate', secret.key),
+    next: wayOn(secret),
   };
 }

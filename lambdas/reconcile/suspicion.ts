@@ -3,6 +3,7 @@
  * for each hundred of its secrets; it may suspect too much, never too little.
  */
 import type { FleetSecret } from '../contract/fleet.ts';
+import { stoppedIn } from '../contract/marks.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import { type FindingId, isFresh, type Told, toldOf } from './findings.ts';
 import { type Versions, versionsOf } from './labels.ts';
@@ -28,7 +29,7 @@ interface Listed {
 }
 
 const questions: Readonly<Record<Suspicion, (listed: Listed) => boolean>> = {
-  rollout: (listed) => rolloutIsOpen(listed) || rollBackIsOpen(listed),
+  rollout: (listed) => rolloutIsOpen(listed) || rollBackIsOpen(listed) || areStopped(listed),
   pending: isPending,
   date: isDue,
 };
@@ -68,10 +69,14 @@ function rolloutIsOpen({ secret, versions, seen, told, now, spread, rolloutOf }:
   if (rollout?.status === 'RUNNING') {
     return isLate(rollout, secret, now) && !isFresh(told, 'rollout-late', current, now);
   }
-  if (wasTold(told, ['rollout-stalled', 'edited-by-hand', 'rotation-stuck'], current, now)) return false;
+  if (
+    wasTold(told, ['consumers-stopped', 'rollout-stalled', 'edited-by-hand', 'rotation-stuck'], current, now)
+  )
+    return false;
   // Its event has some time, and after that it has a slot of its own.
   const slot = rollout === null ? slotOf(seen.name, spread) : 0;
-  return rotated === undefined || now.getTime() - rotated >= limits.eventGrace + slot;
+  const grace = secret.observed === true ? 0 : limits.eventGrace;
+  return rotated === undefined || now.getTime() - rotated >= grace + slot;
 }
 
 /** A roll-back goes on under the name of the version that it gives up, which is the previous one then. */
@@ -82,9 +87,15 @@ function rollBackIsOpen({ secret, versions, seen, told, now, rolloutOf }: Listed
   if (rollout === null) return false;
   // A phase of an overlap has the same rollout as the version before it.
   for (const version of [previous, current ?? previous]) {
-    if (wasTold(told, ['rollout-stalled', 'rollout-late'], version, now)) return false;
+    if (wasTold(told, ['consumers-stopped', 'rollout-stalled', 'rollout-late'], version, now)) return false;
   }
   return rollout.status !== 'RUNNING' || isLate(rollout, secret, now);
+}
+
+/** Consumers that a rollout has stopped, and that it may have left so. */
+function areStopped({ versions, seen, told, now }: Listed): boolean {
+  if (stoppedIn(seen.tags) === null) return false;
+  return !wasTold(told, ['consumers-stopped'], versions.current ?? 'none', now);
 }
 
 function isPending({ versions, seen, told, now }: Listed): boolean {

@@ -19,7 +19,8 @@ export function stuck({ secret }: Observed, versionId: string, sentence: string)
     finding: 'rotation-stuck',
     versionId,
     sentence,
-    next: command('discard', secret.key),
+    // What is pending at a secret of another service is not ours to drop.
+    next: command(secret.observed === true ? 'status' : 'discard', secret.key),
   };
 }
 

@@ -1,4 +1,3 @@
-import { classOf } from '../classes/registry.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import type { BoundOldValue } from '../contract/old-value.ts';
 import type { BoundPhases } from '../contract/phases.ts';
@@ -6,20 +5,10 @@ import type { BoundClass } from '../contract/secret-class.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StagePorts } from '../contract/stage.ts';
 
-/**
- * The class of a secret with its options.
- *
- * @param ports the way to its target, for stages that declare it.
- * @throws KeyturnError SettingsInvalid when there is no such class.
- */
-export function classOfSecret(
-  secret: SecretSettings,
-  ports?: Pick<StagePorts, 'target' | 'credential'>,
-): BoundClass {
-  const definition = classOf(secret.class);
-  if (definition !== undefined) {
-    return definition.bind(secret.options, ports);
-  }
+/** The class of a secret with its options. @throws KeyturnError SettingsInvalid when the function was given no such class. */
+export function classOfSecret(secret: SecretSettings, ports: StagePorts): BoundClass {
+  const definition = ports.classes.get(secret.class);
+  if (definition !== undefined) return definition.bind(secret.options, ports);
   throw new KeyturnError({
     code: 'SettingsInvalid',
     message: `The secret ${secret.key} must be of a known class; it is of class ${secret.class}.`,
@@ -28,8 +17,8 @@ export function classOfSecret(
 }
 
 /** @throws KeyturnError SettingsInvalid when no stored data is under the class's keys: its plan must move none. */
-export function dataKeysOf(secret: SecretSettings): NonNullable<BoundPhases['data']> {
-  const { data } = phasesOf(secret);
+export function dataKeysOf(secret: SecretSettings, ports: StagePorts): NonNullable<BoundPhases['data']> {
+  const { data } = phasesOf(secret, ports);
   if (data !== null) return data;
   throw new KeyturnError({
     code: 'SettingsInvalid',
@@ -38,8 +27,8 @@ export function dataKeysOf(secret: SecretSettings): NonNullable<BoundPhases['dat
 }
 
 /** @throws KeyturnError SettingsInvalid when the class has no phases: its plan must not have this stage. */
-export function phasesOf(secret: SecretSettings): BoundPhases {
-  const { phases } = classOfSecret(secret);
+export function phasesOf(secret: SecretSettings, ports: StagePorts): BoundPhases {
+  const { phases } = classOfSecret(secret, ports);
   if (phases !== null) return phases;
   throw new KeyturnError({
     code: 'SettingsInvalid',

@@ -3,6 +3,7 @@ import { parseRolloutState } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
 import { rolloutEvent } from './rollout-event.ts';
 import { secretOf } from './secret-of.ts';
+import { runsAgain } from './stopped-mark.ts';
 
 /** Records the completion on the secret, then reports it. Both may be repeated. */
 export const stage: StageDefinition = {
@@ -15,7 +16,10 @@ export const stage: StageDefinition = {
   async run(input, context) {
     const state = parseRolloutState(input);
     const secret = secretOf(context, state);
-    await context.ports.secrets.tag(state.secretId, new Map([[completedTag, state.versionId]]));
+    await context.ports.secrets.tag(
+      state.secretId,
+      new Map([[completedTag, state.versionId], ...runsAgain(state)]),
+    );
     const proof =
       state.oldValueRefused === true
         ? 'the old value was probed and is refused'

@@ -1,10 +1,10 @@
 import { command } from '../contract/commands.ts';
 import { KeyturnError } from '../contract/errors.ts';
-import type { SetAside, SliceReport } from '../contract/reencryption.ts';
+import type { SetAside, SliceReport, TargetCount } from '../contract/reencryption.ts';
 import { acknowledgedRows, rowId } from '../contract/reencryption.ts';
 import { parseRolloutState } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
-import { reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
+import { heldBy, type RingInUse, reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
 import { secretOf } from './secret-of.ts';
 
 /** Rows that a message names. */
@@ -20,6 +20,7 @@ export const stage: StageDefinition = {
   readsValues: true,
   putsEvents: false,
   redeploys: false,
+  asksClass: true,
   reencrypts: true,
 
   async run(input, context) {
@@ -29,15 +30,34 @@ export const stage: StageDefinition = {
     const { tags } = await context.ports.secrets.describe(state.secretId);
     const acknowledged = acknowledgedRows(tags);
     const ring = await ringOf(state, secret, context);
-    const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId };
+    const { versionIds } = ring;
+    const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId, versionIds };
+    const counted: TargetCount[] = [];
     for (const hook of reencryptionsOf(secret, context)) {
-      demandNothingLeft(await hook.count(slice, reencryptPorts(context)), acknowledged, secret.key);
+      const report = await hook.count(slice, reencryptPorts(context));
+      demandNothingLeft(report, acknowledged, secret.key, ring);
+      counted.push(...report.targets);
     }
-    return state;
+    return { ...state, keys: heldBy(ring, counted) };
   },
 };
 
-function demandNothingLeft(report: SliceReport, acknowledged: ReadonlySet<string>, key: string): void {
+/** Data that still needs another key, without the rows that a person has acknowledged. */
+export function leftIn({ targets, setAside }: SliceReport, acknowledged: ReadonlySet<string>): number {
+  return targets.reduce((sum, { target, left, poisoned }) => {
+    // An acknowledged row takes the place of one that was counted, and of no other: it is named once, and only poisoned.
+    const mine = setAside.filter((one) => one.target === target && acknowledged.has(rowId(target, one.row)));
+    const known = new Set(mine.map(({ row }) => row));
+    return sum + left - Math.min(known.size, poisoned, left);
+  }, 0);
+}
+
+function demandNothingLeft(
+  report: SliceReport,
+  acknowledged: ReadonlySet<string>,
+  key: string,
+  ring: RingInUse,
+): void {
   if (!report.finished) {
     throw new KeyturnError({
       code: 'ReencryptionFailed',
@@ -46,25 +66,27 @@ function demandNothingLeft(report: SliceReport, acknowledged: ReadonlySet<string
       retryable: true,
     });
   }
-  const isKnown = ({ target, row }: SetAside) => acknowledged.has(rowId(target, row));
-  const left = report.targets.reduce((sum, { target, left, poisoned }) => {
-    // An acknowledged row takes the place of one that was counted, and of no other: it is named once, and only poisoned.
-    const known = new Set(
-      report.setAside.filter((one) => one.target === target && isKnown(one)).map(({ row }) => row),
-    );
-    return sum + left - Math.min(known.size, poisoned, left);
-  }, 0);
+  const left = leftIn(report, acknowledged);
   if (left <= 0) return;
-  const unknown = report.setAside.filter((one) => !isKnown(one));
+  const unknown = report.setAside.filter(({ target, row }) => !acknowledged.has(rowId(target, row)));
   throw new KeyturnError({
     code: 'DataLeft',
-    message: `${left} data of ${key} still need another key than the one that they are to be under${named(unknown)}.`,
+    message: `${left} data of ${key} still need another key than the one that they are to be under${byKey(report, ring)}${named(unknown)}.`,
     hint:
       unknown.length === 0
         ? `See what still writes under the other key, then go on: ${command('resume', key)}.`
         : `Repair or remove each of them, or acknowledge it (${command('acknowledge', key)}), then go on: ${command('resume', key)}.`,
     retryable: true,
   });
+}
+
+/** How much lies under each of the other keys, by their ids; empty where the hook does not tell. */
+function byKey({ targets }: SliceReport, ring: RingInUse): string {
+  const { rows = {} } = heldBy(ring, targets);
+  const found = ring.others.flatMap(({ id }) =>
+    (rows[id] ?? 0) === 0 ? [] : [`${rows[id]} under the key ${id}`],
+  );
+  return found.length === 0 ? '' : ` (${found.join(', ')})`;
 }
 
 function named(rows: readonly SetAside[]): string {

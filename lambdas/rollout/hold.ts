@@ -13,9 +13,10 @@ export const stage: StageDefinition = {
   readsValues: false,
   putsEvents: false,
   redeploys: false,
+  asksClass: true,
 
   async run(input, context) {
     const state = parseRolloutState(input);
-    return { ...state, holdSeconds: phasesOf(secretOf(context, state)).holdSeconds() };
+    return { ...state, holdSeconds: phasesOf(secretOf(context, state), context.ports).holdSeconds() };
   },
 };

@@ -95,7 +95,8 @@ function boundProbe(secret: SecretSettings): BoundProbe | null {
 
 /** What the class itself can ask at its target. */
 function probeOfClass(secret: SecretSettings, { ports }: StageContext): BoundProbe | null {
-  const { accepts } = classOfSecret(secret, ports);
+  // Only classes with a target can ask there, and only those are in this function.
+  const accepts = ports.classes.has(secret.class) ? classOfSecret(secret, ports).accepts : null;
   if (accepts === null) return null;
   return { ask: async (document) => ((await accepts(document)) ? 'accepted' : 'refused') };
 }

@@ -13,6 +13,7 @@ import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import type { StageId } from '../contract/stages.ts';
 import { derivedToken } from '../contract/tokens.ts';
 import { phasesOf } from './class-of.ts';
+import { heldIn } from './data-keys.ts';
 import { pin } from './pin.ts';
 import { secretOf } from './secret-of.ts';
 import { demandCurrent, demandNoRotation } from './still-current.ts';
@@ -39,11 +40,12 @@ export function publishingStage(
     readsValues: true,
     putsEvents: false,
     redeploys: false,
+    asksClass: true,
 
     async run(input, context) {
       const state = parseRolloutState(input);
-      const change = phasesOf(secretOf(context, state))[id];
-      return publishPhase(phase, state, change, context);
+      const secret = secretOf(context, state);
+      return publishPhase(phase, state, phasesOf(secret, context.ports)[id], context);
     },
   };
 }
@@ -61,19 +63,25 @@ export async function publishPhase(
   phase: Phase,
   state: RolloutState,
   change: (document: SecretDocument) => Variables,
-  { ports }: StageContext,
+  context: StageContext,
 ): Promise<RolloutState> {
+  const { ports } = context;
   const { secrets, clock } = ports;
   const description = await secrets.describe(state.secretId);
   const labels = description.labels.get(state.versionId) ?? [];
   const root = await rootOf(state, ports.secrets);
   const token = derivedToken(root.memory.root ?? state.versionId, phase);
   const published = description.labels.get(token)?.includes('AWSCURRENT') ?? false;
+  const keysOf = (document: SecretDocument) => {
+    const keys = heldIn(document, secretOf(context, state), context.ports);
+    return keys === null ? {} : { keys };
+  };
+  const isNext = follows(phase, root.memory.phase ?? 'introduced');
+  const next = isNext ? root.document.with(change(root.document), { ...root.memory, phase }) : root.document;
   if (!published) {
-    if (!follows(phase, root.memory.phase ?? 'introduced')) return state;
+    if (!isNext) return { ...state, ...keysOf(root.document) };
     demandCurrent(labels, state);
     demandNoRotation(description);
-    const next = root.document.with(change(root.document), { ...root.memory, phase });
     await secrets.writeLabelled(state.secretId, token, phaseLabel, next.serialise());
     // The version from before the overlap: its value may still be needed, and AWSPREVIOUS moves on.
     if (state.previousVersionId !== null) {
@@ -88,6 +96,7 @@ export async function publishPhase(
     versionId: token,
     ...(before === undefined ? {} : { lastProvenVersionId: before }),
     phase,
+    ...keysOf(next),
     publishedAt: clock.now().toISOString(),
   };
 }

@@ -6,7 +6,7 @@ import {
   type RolloutState,
 } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
-import { reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
+import { heldBy, reencryptionsOf, reencryptPorts, ringOf } from './data-keys.ts';
 import { secretOf } from './secret-of.ts';
 
 /**
@@ -19,6 +19,7 @@ export const stage: StageDefinition = {
   readsValues: true,
   putsEvents: false,
   redeploys: false,
+  asksClass: true,
   reencrypts: true,
 
   async run(input, context) {
@@ -31,7 +32,8 @@ export const stage: StageDefinition = {
       return { ...state, reencryption: { ...before, finished: true } };
     }
     const ring = await ringOf(state, secret, context);
-    const slice = { ring, cursor: before.cursor, dryRun: false, secretId: state.secretId };
+    const { versionIds } = ring;
+    const slice = { ring, cursor: before.cursor, dryRun: false, secretId: state.secretId, versionIds };
     const report = await hook.run(slice, reencryptPorts(context));
     const reencryption = added(before, report, hooks.length);
     context.ports.log({
@@ -40,7 +42,7 @@ export const stage: StageDefinition = {
       stage: 'reencrypt',
       count: report.targets.reduce((sum, { moved }) => sum + moved, 0),
     });
-    return { ...state, reencryption };
+    return { ...state, keys: heldBy(ring), reencryption };
   },
 };
 

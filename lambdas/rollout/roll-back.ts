@@ -70,8 +70,14 @@ export const stage: StageDefinition = {
       await moveBack(state, target, context);
     }
     if (labels.includes('AWSPENDING')) await secrets.removePending(state.secretId, versionId);
-    // What was moved forward says nothing of what has to be moved back.
-    const { reencryption: _forward, phase: _given, lastProvenVersionId: _reached, ...kept } = state;
+    // What was moved forward says nothing of what has to be moved back, and its keys are another version's.
+    const {
+      reencryption: _forward,
+      keys: _theirs,
+      phase: _given,
+      lastProvenVersionId: _reached,
+      ...kept
+    } = state;
     return {
       ...kept,
       versionId: target,

@@ -5,6 +5,7 @@ import type { StageDefinition } from '../contract/stage.ts';
 import { reasonOf } from './failure-reason.ts';
 import { rolloutEvent } from './rollout-event.ts';
 import { secretOf } from './secret-of.ts';
+import { runsAgain } from './stopped-mark.ts';
 
 /** Records on the secret that the previous version runs everywhere again, then reports it. Both may be repeated. */
 export const stage: StageDefinition = {
@@ -20,10 +21,7 @@ export const stage: StageDefinition = {
     const givenUp = state.rolledBackFrom ?? '';
     await context.ports.secrets.tag(
       state.secretId,
-      new Map([
-        [completedTag, state.versionId],
-        [rolledBackTag, givenUp],
-      ]),
+      new Map([[completedTag, state.versionId], [rolledBackTag, givenUp], ...runsAgain(state)]),
     );
     await context.ports.events.put(
       rolloutEvent('Rollout Rolled Back', state, secret, context, {

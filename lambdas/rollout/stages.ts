@@ -7,6 +7,7 @@ import { stage as countInstances } from './count-instances.ts';
 import { stage as countLeft } from './count-left.ts';
 import { stage as disable } from './disable.ts';
 import { stage as drain } from './drain.ts';
+import { stage as handOver } from './hand-over.ts';
 import { stage as hold } from './hold.ts';
 import { stage as listInstances } from './list-instances.ts';
 import { stage as promote } from './promote.ts';
@@ -42,6 +43,7 @@ export const stageDefinitions: Readonly<Record<StageId, StageDefinition>> = {
   complete,
   'roll-back': rollBack,
   withdraw,
+  'hand-over': handOver,
   'rolled-back': rolledBack,
   stall,
 };

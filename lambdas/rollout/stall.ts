@@ -40,6 +40,9 @@ export const stage: StageDefinition = {
 
 /** Where the rollout stopped decides what runs with which value. */
 function whatWorks({ rolledBackFrom, consumersRenewed, failure }: RolloutState): string {
+  if (failure?.Error === ('ConsumersStopped' satisfies ErrorCode)) {
+    return 'Nothing that uses the data runs, so nothing is lost; every version with a label is kept.';
+  }
   if (rolledBackFrom !== undefined) {
     return 'The version that worked before is current again; consumers may run with either, and both are kept.';
   }

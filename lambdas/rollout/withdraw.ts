@@ -15,10 +15,11 @@ export const stage: StageDefinition = {
   readsValues: true,
   putsEvents: false,
   redeploys: false,
+  asksClass: true,
 
   async run(input, context) {
     const state = parseRolloutState(input);
-    const { withdraw } = dataKeysOf(secretOf(context, state));
+    const { withdraw } = dataKeysOf(secretOf(context, state), context.ports);
     const version = await context.ports.secrets.read(state.secretId, state.versionId);
     const { memory } = parseDocument(version.value, `The value of version ${state.versionId}`);
     if (memory?.root === undefined || memory.phase !== 'introduced') return state;

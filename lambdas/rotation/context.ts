@@ -1,10 +1,11 @@
+import type { SecretDocument } from '../contract/document.ts';
 import type { Clock, Events, Log, Metrics, Random, Secrets } from '../contract/ports.ts';
 import type { RotationEvent } from '../contract/rotation-event.ts';
 import type { BoundClass } from '../contract/secret-class.ts';
 import type { SecretSettings, Settings } from '../contract/settings.ts';
 import type { TargetPorts } from '../contract/target.ts';
-import type { Gaps } from './gaps.ts';
-import type { TestedValues } from './tested-values.ts';
+import { Kept } from './kept.ts';
+import type { Pending } from './pending-version.ts';
 
 export interface RotationPorts extends TargetPorts {
   readonly secrets: Secrets;
@@ -13,6 +14,21 @@ export interface RotationPorts extends TargetPorts {
   readonly random: Random;
   readonly metrics: Metrics;
   readonly log: Log;
+}
+
+/** Shortcuts only: each step reads what is not here. */
+export interface KeptBetweenSteps {
+  /** The current value that create made the pending one from; for set. By the current version. */
+  readonly base: Kept<SecretDocument>;
+  /** Before set changed a target that knows one value only: from then on what is current does not work. For finish. */
+  readonly changing: Kept<Date>;
+  /** The value that test has tested, and when: where that was a moment ago, finish needs neither read nor login. */
+  readonly tested: Kept<Pick<Pending, 'document' | 'createdAt'> & { readonly testedAt: Date }>;
+}
+
+/** For a new process. */
+export function nothingKept(): KeptBetweenSteps {
+  return { base: new Kept(), changing: new Kept(), tested: new Kept() };
 }
 
 /** What one step works with. */
@@ -25,8 +41,8 @@ export interface StepContext {
   /** ARN of the function that runs the step. */
   readonly self: string;
   readonly ports: RotationPorts;
-  readonly tested: TestedValues;
-  readonly gaps: Gaps;
+  /** What this process keeps from one step to the next. */
+  readonly kept: KeptBetweenSteps;
 }
 
 /** What a step did, for the log. */

@@ -35,12 +35,19 @@ export async function create(context: StepContext): Promise<StepOutcome> {
       rotationToken: event.rotationToken,
       value: made.serialise(),
     });
+    keepBase(context, current, standing.currentId);
     return { did: 'stored a pending value' };
   } catch (caught) {
     if (!(caught instanceof KeyturnError && caught.code === 'AwsTokenInUse')) throw caught;
     await readPending(context);
     return { did: 'kept the value that an earlier try stored' };
   }
+}
+
+/** Only where set asks for it: no value stays in a process for nothing. */
+function keepBase(context: StepContext, current: SecretDocument | null, currentId: string | null): void {
+  if (context.class.set === null || current === null || currentId === null) return;
+  context.kept.base.keep(context.event.secretId, currentId, current);
 }
 
 /**

@@ -4,8 +4,7 @@ import { keyturnEvent } from '../contract/events.ts';
 import { keepsOldValue } from '../contract/plan.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf, standingOf } from './guards.ts';
-import { readPending } from './pending-version.ts';
-import type { TestedValue } from './tested-values.ts';
+import { type Pending, readPending } from './pending-version.ts';
 
 /**
  * finishSecret: makes the pending version current, if it works now and if what is current is still what it
@@ -25,7 +24,7 @@ export async function finish(context: StepContext): Promise<StepOutcome> {
     return { did: 'nothing: this version is current already; said so again' };
   }
 
-  const began = context.gaps.take(event.secretId, event.token);
+  const began = context.kept.changing.take(event.secretId, event.token);
   const { document, createdAt } = await testedValue(context);
   checkBase(document, standing.currentId, context);
   await moveOnce(context, standing.currentId);
@@ -53,11 +52,11 @@ async function moveOnce({ event, ports }: StepContext, from: string | null): Pro
 const freshFor = 10_000;
 
 /** The pending document, tested now: a finish that comes without its test must not promote anything. */
-async function testedValue(context: StepContext): Promise<TestedValue> {
-  const { event, tested, ports } = context;
-  const remembered = tested.take(event.secretId, event.token);
-  const age = remembered === null ? freshFor : ports.clock.now().getTime() - remembered.testedAt.getTime();
-  const value = remembered ?? (await readPending(context));
+async function testedValue(context: StepContext): Promise<Pick<Pending, 'document' | 'createdAt'>> {
+  const { event, kept, ports } = context;
+  const tested = kept.tested.take(event.secretId, event.token);
+  const age = tested === null ? freshFor : ports.clock.now().getTime() - tested.testedAt.getTime();
+  const value = tested ?? (await readPending(context));
   if (age >= freshFor || age < 0) await context.class.test(value.document);
   return value;
 }

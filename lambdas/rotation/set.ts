@@ -14,7 +14,7 @@ export async function set(context: StepContext): Promise<StepOutcome> {
   const { set: apply } = context.class;
   if (apply === null) return { did: 'nothing: no target has to be told of this value' };
   const base = pending.document.memory?.base ?? null;
-  const current = base === null ? null : await readDocument(context, base, 'current');
+  const current = base === null ? null : await baseDocument(context, base);
   const began = context.ports.clock.now();
   const outcome = await apply({
     document: pending.document,
@@ -22,8 +22,12 @@ export async function set(context: StepContext): Promise<StepOutcome> {
     earlier: () => earlier(context, base),
   });
   if (outcome === 'found') return { did: 'nothing: the target accepts the pending value already' };
-  context.gaps.begin(context.event.secretId, context.event.token, began);
+  context.kept.changing.keep(context.event.secretId, context.event.token, began);
   return { did: 'set the pending value at its target' };
+}
+
+function baseDocument(context: StepContext, base: string): SecretDocument | Promise<SecretDocument> {
+  return context.kept.base.take(context.event.secretId, base) ?? readDocument(context, base, 'current');
 }
 
 /** Versions without labels that are tried: those of the last few rotations that nobody let finish. */

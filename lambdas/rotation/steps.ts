@@ -6,14 +6,12 @@ import { KeyturnError, publicError } from '../contract/errors.ts';
 import { parseRotationEvent, type RotationEvent, type Step } from '../contract/rotation-event.ts';
 import type { ClassDefinition } from '../contract/secret-class.ts';
 import { type SecretSettings, type Settings, secretOfArn } from '../contract/settings.ts';
-import type { RotationPorts, StepContext, StepOutcome } from './context.ts';
+import { nothingKept, type RotationPorts, type StepContext, type StepOutcome } from './context.ts';
 import { create } from './create.ts';
 import { rotationFailed } from './failed-event.ts';
 import { finish } from './finish.ts';
-import { Gaps } from './gaps.ts';
 import { set } from './set.ts';
 import { test } from './test.ts';
-import { TestedValues } from './tested-values.ts';
 
 const steps: Readonly<Record<Step, (context: StepContext) => Promise<StepOutcome>>> = {
   create,
@@ -39,8 +37,7 @@ export function rotationFunction(
   settings: Settings,
   ports: RotationPorts,
 ): RotationFunction {
-  const tested = new TestedValues();
-  const gaps = new Gaps();
+  const kept = nothingKept();
 
   return {
     async run(input, self) {
@@ -57,8 +54,7 @@ export function rotationFunction(
           class: bound,
           self,
           ports,
-          tested,
-          gaps,
+          kept,
         });
         ports.log({ message: outcome.did, secret: secret.key, versionId: event.token, step: event.step });
       } catch (caught) {

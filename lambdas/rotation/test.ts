@@ -3,8 +3,7 @@ import { KeyturnError } from '../contract/errors.ts';
 import type { SecretVersion } from '../contract/ports.ts';
 import type { StepContext, StepOutcome } from './context.ts';
 import { holderOf } from './guards.ts';
-import { readPending } from './pending-version.ts';
-import type { TestedValue } from './tested-values.ts';
+import { type Pending, readPending } from './pending-version.ts';
 
 /**
  * testSecret: proves the pending value without side effects.
@@ -14,14 +13,14 @@ import type { TestedValue } from './tested-values.ts';
  * so nothing here asks that the pending value differs from the current one.
  */
 export async function test(context: StepContext): Promise<StepOutcome> {
-  const { event, tested } = context;
+  const { event, kept } = context;
   const pending = await pendingValue(context);
   if (pending === null) return { did: 'nothing: the secret has no value yet, so there is none to test' };
   const { document, createdAt } = pending;
   await context.class.test(document);
   await keepsWhatCurrentMade(document, context);
   const testedAt = context.ports.clock.now();
-  tested.remember(event.secretId, event.token, { document, createdAt, testedAt });
+  kept.tested.keep(event.secretId, event.token, { document, createdAt, testedAt });
   return { did: 'tested the pending value' };
 }
 
@@ -51,7 +50,7 @@ async function readIfThere(read: () => Promise<SecretVersion>): Promise<SecretVe
 }
 
 /** Null: the preflight of a secret without any value. In a rotation, finish would refuse such a version. */
-async function pendingValue(context: StepContext): Promise<TestedValue | null> {
+async function pendingValue(context: StepContext): Promise<Pending | null> {
   try {
     return await readPending(context);
   } catch (caught) {

@@ -73,7 +73,7 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
     name,
     consumer,
     statements: boundConsumer(name, consumer),
-    quiesces: redeployKinds.get(consumer.kind)?.quiesces(consumer) ?? null,
+    quiesces: redeployKinds.get(consumer.kind)?.quiesces(consumer) ?? { ok: false, broken: [consumer.kind] },
   }));
   const keys = Object.keys(deployment.secrets);
   if (keys.length === 0) throw invalid('secrets must name at least one secret; it is empty.');
@@ -86,10 +86,10 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
   const stopped = new Set(
     secrets.filter(isQuiesced).flatMap(({ settings }) => settings.consumers.map(({ name }) => name)),
   );
-  const unstoppable = consumers.find(({ name, quiesces }) => stopped.has(name) && quiesces === null);
-  if (unstoppable !== undefined) {
+  const unstoppable = consumers.find(({ name, quiesces }) => stopped.has(name) && !quiesces.ok);
+  if (unstoppable !== undefined && !unstoppable.quiesces.ok) {
     throw invalid(
-      `consumers.${unstoppable.name} must be of a kind that can be stopped, since a secret of it stops its consumers while data is moved; ${unstoppable.consumer.kind} cannot.`,
+      `consumers.${unstoppable.name} must be of a kind that can be stopped, since a secret of it stops its consumers while data is moved; ${unstoppable.quiesces.broken[0]} cannot.`,
     );
   }
   return {
@@ -100,7 +100,7 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
     consumers: consumers.map(({ name, consumer, statements, quiesces }) => ({
       name,
       kind: consumer.kind,
-      statements: stopped.has(name) ? [...statements, ...(quiesces ?? [])] : statements,
+      statements: stopped.has(name) && quiesces.ok ? [...statements, ...quiesces.hook] : statements,
     })),
     emails: deployment.notifications?.email ?? [],
     logRetentionDays: deployment.logRetentionDays,
@@ -143,6 +143,11 @@ function resolveSecret(
   const parsed = secretClass.parse(options);
   if (!parsed.ok) throw invalid(`${field}: ${parsed.broken[0] ?? 'its options break a rule.'}`);
   refuseForbidden(`${field}.options`, secretClass.bind(options).variables(), catalog);
+  if (secretClass.admission === 'elsewhere' && 'create' in secret.source) {
+    throw invalid(
+      `${field}.source must be import: the class ${secretClass.id} is of secrets that another service makes and rotates.`,
+    );
+  }
   const window = resolveWindow(field, secret, secretClass);
   if (secret.remindAfterDays !== undefined && !secretClass.supplied) {
     throw invalid(
@@ -174,6 +179,7 @@ function resolveSecret(
       plan: way.plan,
       restorable: way.restorable,
       cutover: way.cutover,
+      ...(secretClass.admission === 'elsewhere' ? { observed: true } : {}),
       together: secret.together ?? way.cutover,
       window: way.cutover && secret.onDemand !== 'any-time' ? window : null,
       consumers: secret.consumers.map((name) => {
@@ -221,6 +227,11 @@ function resolveWindow(field: string, secret: DeploymentSecret, secretClass: Cla
   if (secretClass.admission === 'on-demand') {
     throw invalid(
       `${field}.schedule must be left out: the class ${secretClass.id} rotates on demand, when a person has supplied a value.`,
+    );
+  }
+  if (secretClass.admission === 'elsewhere') {
+    throw invalid(
+      `${field}.schedule must be left out: the service that manages a secret of class ${secretClass.id} has its schedule.`,
     );
   }
   const checked = checkSchedule(secret.schedule.cron, secret.schedule.window);

@@ -52,6 +52,12 @@ export async function prepareDiscard(
   const sighting = await lookAt(subject, ports);
   const { overview, pendingId } = sighting;
   const { key } = subject.secret;
+  if (subject.secret.class.admission === 'elsewhere') {
+    throw refusal(
+      `${key} is rotated by the service that manages it: what is pending there is that service's business.`,
+      'See its console, or ask its support.',
+    );
+  }
   if (pendingId === null) {
     throw refusal(`Nothing is stuck on ${key}: no version is pending.`, `See: keyturn status ${key}.`);
   }

@@ -2,7 +2,7 @@
  * What a person should know of a secret's state, in sentences: an ordered list of questions to one sighting.
  * Each answers with what is the matter and the one command to go on.
  */
-import { suppliedLabel } from '../../lambdas/contract/marks.ts';
+import { stoppedIn, suppliedLabel } from '../../lambdas/contract/marks.ts';
 import { holderOf } from '../../lambdas/rotation/guards.ts';
 import { consentOn, takesConsent } from './consents.ts';
 import { ageOf, type Sighting } from './look.ts';
@@ -101,6 +101,17 @@ export const questions: readonly Question[] = [
             'The secret has no value yet: no version is labelled AWSCURRENT.',
             `keyturn ${subject.secret.class.supplied ? 'supply' : 'rotate'} ${subject.secret.key}`,
           ),
+  },
+  {
+    id: 'consumers-stopped',
+    find: ({ overview, rollout, subject }) => {
+      const stopped = stoppedIn(overview.tags);
+      if (stopped === null || rollout.is === 'running') return null;
+      return wrong(
+        `The consumers are stopped since ${moment(stopped.since)}, so that data could be moved by the rollout of version ${stopped.versionId}, and no rollout that would start them is under way. That version holds every key that the data is under.`,
+        `keyturn resume ${subject.secret.key}`,
+      );
+    },
   },
   {
     id: 'rollout-stalled',

@@ -23,6 +23,13 @@ const checks: readonly Check[] = [
           hint: 'Restore it with RestoreSecret first.',
         }
       : null,
+  ({ subject, overview }) =>
+    subject.secret.class.admission === 'elsewhere'
+      ? {
+          sentence: `The secret ${overview.name} is rotated by the service that manages it, not by Keyturn.`,
+          hint: 'Rotate it there (for RDS: modify-db-instance --rotate-master-user-password --apply-immediately); the rollout follows.',
+        }
+      : null,
   ({ overview }) =>
     overview.rotationFunctionArn === null
       ? {

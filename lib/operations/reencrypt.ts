@@ -73,7 +73,7 @@ export async function reencrypt(
   const document = parseDocument(version.value, `The current value of ${secret.key}`);
   if (work === 'move') demandInUse(subject, document.memory?.phase ?? null);
   const ring = keys.ring(document, false);
-  const slice = { ring, dryRun: work !== 'move', secretId: overview.arn };
+  const slice = { ring, dryRun: work !== 'move', secretId: overview.arn, versionIds: [currentId] };
   const targets = new Map<string, TargetCount>();
   const setAside: SetAside[] = [];
   const notes: string[] = [];

@@ -110,7 +110,13 @@ export function takenUp(
   const moved = state.versionId !== currentId;
   const target = state.lastProvenVersionId ?? state.previousVersionId;
   if (moved && state.rolledBackFrom === undefined && currentId === target) {
-    const { reencryption: _forward, phase: _given, lastProvenVersionId: _reached, ...kept } = state;
+    const {
+      reencryption: _forward,
+      keys: _theirs,
+      phase: _given,
+      lastProvenVersionId: _reached,
+      ...kept
+    } = state;
     const back = {
       versionId: currentId,
       previousVersionId: state.versionId,
@@ -119,8 +125,9 @@ export function takenUp(
     return goingOn({ ...kept, ...back, publishedAt: now.toISOString() });
   }
   if (!moved) return goingOn(state);
+  const { keys: _former, ...rest } = state;
   return goingOn({
-    ...state,
+    ...rest,
     versionId: currentId,
     lastProvenVersionId: state.versionId,
     ...(phase === null ? {} : { phase }),

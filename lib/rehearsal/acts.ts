@@ -2,7 +2,7 @@
 import * as z from 'zod/mini';
 import type { Operator } from '../../lambdas/adapters/aws/operator.ts';
 import type { rolloutsOf } from '../../lambdas/adapters/aws/rollouts.ts';
-import { parseDocument } from '../../lambdas/contract/document.ts';
+import { parseDocument, type SecretDocument } from '../../lambdas/contract/document.ts';
 import { consentTag } from '../../lambdas/contract/marks.ts';
 import { type Plan, plans } from '../../lambdas/contract/plan.ts';
 import { parseRolloutState } from '../../lambdas/contract/rollout-state.ts';
@@ -144,8 +144,7 @@ export async function warm({ client, deployment, secret }: Stage): Promise<void>
 export function personAtWork({ client, secret, secretId }: Stage, old: Sensitive): { stop(): void } {
   const { person } = secret;
   if (person === null) return { stop() {} };
-  const document = parseDocument(old, 'the value');
-  const variables = Object.fromEntries(document.names().map((name) => [name, document.value(name).reveal()]));
+  const variables = variablesOf(parseDocument(old, 'the value'));
   const timer = setInterval(() => {
     void (async () => {
       const running = (await client.executions()).filter(
@@ -163,6 +162,11 @@ export function personAtWork({ client, secret, secretId }: Stage, old: Sensitive
     })().catch(() => {});
   }, 100);
   return { stop: () => clearInterval(timer) };
+}
+
+/** What a consumer that starts with a document finds in its environment. */
+export function variablesOf(document: SecretDocument): Record<string, string> {
+  return Object.fromEntries(document.names().map((name) => [name, document.value(name).reveal()]));
 }
 
 /** A state names its secret by the ARN: the name, a hyphen and six characters. */

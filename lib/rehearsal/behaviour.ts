@@ -37,6 +37,19 @@ export type Outcome<T> =
   /** Anything else: no connection, 5xx, a 401 that nothing explains, an answer that cannot be read. */
   | { readonly kind: 'failed' };
 
+/** What a service has met at its database since its last report. */
+export interface SessionReport {
+  /** Statements on sessions that were open, and how many of these failed. */
+  readonly statements: number;
+  readonly failed: number;
+  /** New sessions that it asked for. */
+  readonly logins: number;
+  /** Of each that was not let in: how many milliseconds ago. */
+  readonly refusedAgo: readonly number[];
+  /** What the database said of failures, each once: its codes, never its words. */
+  readonly codes: readonly string[];
+}
+
 /** One client's way to its platform. */
 export interface Session {
   /** `read` takes what it needs from the body of a 2xx; null makes the request a failed one. Never throws. */
@@ -47,6 +60,8 @@ export interface Session {
   variable(secret: string, variable: string): Promise<string | null>;
   /** The client got less than it should: an answer was served, but not the one that a good value opens. */
   degraded(): void;
+  /** What the platform's service that has just answered says of its own sessions at a database. */
+  reported(report: SessionReport): void;
   /** The client got everything: ends a gap that a refusal or a lesser answer began. */
   whole(): void;
 }

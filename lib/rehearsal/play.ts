@@ -5,12 +5,15 @@ import type { ProbePorts, Verdict } from '../../lambdas/contract/hooks.ts';
 import type { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { nameOf } from '../pipeline-function.ts';
-import { personAtWork } from './acts.ts';
+import { personAtWork, variablesOf } from './acts.ts';
 import { type Followed, follow } from './follow.ts';
+import { type SeenOfLogin, watchLogin } from './login-watch.ts';
 import type { Progress } from './progress.ts';
 import type { ReportOutcome, ReportSecret } from './report.ts';
+import type { RunDatabase } from './run-database.ts';
 import type { Scenario, Stage } from './scenarios.ts';
 import { stopsConsumers, storedObjection } from './stored.ts';
+import type { Tally } from './tally.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface Played {
@@ -32,6 +35,8 @@ export interface Player {
   readonly traffic: Traffic;
   readonly progress: Progress;
   readonly ports: ProbePorts;
+  /** Whether the run's database lets a login in; null: the run has none. */
+  readonly letsIn: RunDatabase['letsIn'] | null;
 }
 
 /** @param begun a token of a rotation that began by itself, when a schedule did it. */
@@ -53,6 +58,7 @@ export async function play(
   await client.clearCalls();
   const tally = traffic.tally();
   if (resolved.cutover) traffic.beginCutover(resolved.key);
+  const login = await watchLogin(stage, traffic);
   const stops = stopsConsumers(resolved);
   if (stops) traffic.beginStop();
 
@@ -62,6 +68,7 @@ export async function play(
   if (beside !== null) people.push(personAtWork(beside.stage, beside.before));
   const followed = await follow(client, token, async (what) => {
     progress.update(line, what);
+    login?.saw(what);
     await scenario.onProgress?.(stage, what);
   });
   await new Promise((resolve) => setTimeout(resolve, 200));
@@ -82,6 +89,7 @@ export async function play(
   const untouched = outcome === 'refused' ? await isUntouched(stage, begun.versionId) : null;
   if (scenario.clear !== null) await scenario.clear(stage);
   const counts = tally.counts();
+  const sessions = (await login?.result(tally, followed.end, token)) ?? null;
   const row: ReportSecret = {
     platform: deployment.resolved.platform,
     secret: resolved.key,
@@ -96,7 +104,9 @@ export async function play(
     rowsReencrypted: followed.moved?.rows ?? null,
     rowsLeft: followed.moved?.left ?? null,
     oldValueRefused: completed ? await oldValueRefused(player, before.value, followed) : null,
-    gapSeconds: completed && resolved.cutover ? rounded(tally.counts(resolved.key).gapSeconds) : null,
+    gapSeconds: gapOf(stage, completed, sessions, tally),
+    statements: sessions?.statements ?? null,
+    logins: sessions?.logins ?? null,
     why: objection ?? followed.sentence,
   };
   progress.finish(
@@ -107,12 +117,23 @@ export async function play(
   return {
     row,
     sentence: objection ?? followed.sentence,
-    failures: tally.failures(),
+    failures: [...tally.failures(), ...(sessions?.failures ?? [])],
     refusedInCutover: counts.refused,
     currentAccepted: await currentAccepted(player),
     untouched,
     transitions: followed.transitions,
   };
+}
+
+/** Of a login at a database its own measure, of everything else that of the clients whose sessions it ends. */
+function gapOf(
+  { secret: { resolved } }: Stage,
+  completed: boolean,
+  sessions: SeenOfLogin | null,
+  tally: Tally,
+): number | null {
+  if (sessions !== null) return sessions.gapSeconds === null ? null : rounded(sessions.gapSeconds);
+  return completed && resolved.cutover ? rounded(tally.counts(resolved.key).gapSeconds) : null;
 }
 
 /** The secret that rotates beside the one that is followed, and its value before that. */
@@ -157,19 +178,28 @@ async function currentAccepted(player: Player): Promise<boolean | null> {
   return verdict === null ? null : verdict === 'accepted';
 }
 
-/** Null: no probe, or not a document. */
-async function ask({ stage, ports }: Player, value: Sensitive): Promise<Verdict | null> {
-  const { probe } = stage.secret.resolved.settings;
-  const bound = probe === null ? undefined : probeKinds.get(probe.kind)?.bind(probe);
-  if (!bound?.ok) return null;
-  let document: SecretDocument;
+/** Null: nothing can be asked, or not a document. */
+async function ask({ stage, ports, letsIn }: Player, value: Sensitive): Promise<Verdict | null> {
+  const { settings, engine } = stage.secret.resolved;
+  const { database } = stage.deployment;
+  const bound =
+    settings.probe === null ? undefined : probeKinds.get(settings.probe.kind)?.bind(settings.probe);
+  const document = documentIn(value);
+  if (document === null) return null;
+  if (bound?.ok) return bound.hook.ask(document, ports);
+  if (engine === null || database === null || letsIn === null) return null;
+  // Logged in with what the platform reads, on another way than the pipeline's.
+  const login = database.login(variablesOf(document));
+  return (await letsIn(login, database.databases[0])) ? 'accepted' : 'refused';
+}
+
+function documentIn(value: Sensitive): SecretDocument | null {
   try {
-    document = parseDocument(value, 'the value');
+    return parseDocument(value, 'the value');
   } catch (caught) {
     if (caught instanceof KeyturnError) return null;
     throw caught;
   }
-  return bound.hook.ask(document, ports);
 }
 
 /** Calls of this secret's rotation function to Secrets Manager. */

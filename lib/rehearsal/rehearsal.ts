@@ -13,7 +13,7 @@ import type { ResolvedSecret } from '../deployment/resolve.ts';
 import { refuseBadFiles } from './bad-files.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
 import { account, region } from './endpoint/wire.ts';
-import { type Played, play } from './play.ts';
+import { type Played, type Player, play } from './play.ts';
 import type { Progress } from './progress.ts';
 import type { Report } from './report.ts';
 import { judge } from './rules.ts';
@@ -21,6 +21,7 @@ import { startRunDatabase } from './run-database.ts';
 import { type Scenario, type Stage, scenarios } from './scenarios.ts';
 import { scheduled } from './scheduled.ts';
 import { type StagedDeployment, type StagedSecret, stageDeployment } from './stage-deployment.ts';
+import { isDatabaseLogin } from './stage-login.ts';
 import { synthesise } from './synthesise.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
 import { twins } from './twins/catalogue.ts';
@@ -63,11 +64,12 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
   const provider = await startProvider();
   const running: Running[] = [];
   const storing = chosen.filter(movesData).map(({ deployment }) => deployment.platform);
-  const database = storing.length === 0 ? null : await startRunDatabase([...new Set(storing)]);
+  const database =
+    storing.length > 0 || chosen.some(rotatesLogin) ? await startRunDatabase([...new Set(storing)]) : null;
   try {
     const world = { seeded: values, provider };
     const staging = {
-      databaseCa: database?.ca ?? null,
+      database,
       twins,
       freePort,
       firstValue: firstValueFrom(values),
@@ -77,9 +79,11 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     for (const one of chosen) {
       // A platform whose data nobody moves has no database in this run, whatever others have.
       const databaseUrl = database !== null && movesData(one) ? { databaseUrl: database.databaseUrl } : {};
-      const here = { ...staging, world: { ...world, ...databaseUrl } };
+      const server = database !== null && rotatesLogin(one) ? { databaseServer: database.server } : {};
+      const here = { ...staging, world: { ...world, ...databaseUrl, ...server } };
       staged.push(await stageDeployment(one.deployment, one.keys, here));
     }
+    for (const login of staged.flatMap(({ logins }) => logins)) await database?.prepareLogin(login);
     progress.note('Synthesising the stacks.');
     const templates = synthesise(staged.map(({ resolved }) => resolved));
     const access = {
@@ -100,12 +104,16 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     const rotationsAfterDeploy = (await client.rotations()).filter(({ kind }) => kind === 'rotation').length;
     for (const deployment of staged) running.push(await start(deployment, client, person, progress));
 
+    const asks = { ports: { http, clock }, letsIn: database?.letsIn ?? null };
     const played: Played[] = [];
-    for (const platform of running) played.push(...(await playAll(platform, progress)));
-    played.push(...(await scheduled(running, client, progress, { http, clock })));
+    for (const platform of running) played.push(...(await playAll(platform, progress, asks)));
+    played.push(...(await scheduled(running, client, progress, asks)));
 
+    const logged = (await database?.log()) ?? null;
+    if (logged !== null) await client.scan(logged, 'the log of the database');
     const { leaks, watched } = await client.leaks();
-    const rules = judge({ played, rotationsAfterDeploy, leaks, watched, badFiles });
+    const logLines = logged === null ? null : logged.split('\n').length;
+    const rules = judge({ played, rotationsAfterDeploy, leaks, watched, logLines, badFiles });
     const secrets = played.map(({ row }) => row);
     return { seed, seconds: seconds(began), secrets, rules, notes: transitionNotes(played) };
   } finally {
@@ -113,6 +121,10 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     await provider.close();
     await database?.stop();
   }
+}
+
+function rotatesLogin({ deployment, keys }: Chosen): boolean {
+  return keys.some((key) => isDatabaseLogin(deployment.platform, key, deployment.secrets[key]));
 }
 
 function movesData({ deployment, keys }: Chosen): boolean {
@@ -147,7 +159,11 @@ function transitionNotes(played: readonly Played[]): string[] {
 }
 
 /** Each secret's scenarios, in the table's order; those that are played once go to the first that they fit. */
-async function playAll({ stages, traffic }: Running, progress: Progress): Promise<Played[]> {
+async function playAll(
+  { stages, traffic }: Running,
+  progress: Progress,
+  asks: Pick<Player, 'ports' | 'letsIn'>,
+): Promise<Played[]> {
   const done = new Set<Scenario>();
   const played: Played[] = [];
   for (const stage of stages) {
@@ -155,7 +171,7 @@ async function playAll({ stages, traffic }: Running, progress: Progress): Promis
       const others = stage.others.map(({ secret }) => secret);
       if (!scenario.fits(stage.secret, others) || (scenario.once && done.has(scenario))) continue;
       done.add(scenario);
-      const one = await play(scenario, { stage, traffic, progress, ports: { http, clock } });
+      const one = await play(scenario, { stage, traffic, progress, ...asks });
       played.push(one);
       // What comes after a rotation that went wrong would go wrong for the same reason, and take its time.
       if (one.row.outcome !== one.row.expected) break;

@@ -32,6 +32,10 @@ export interface ReportSecret {
   readonly oldValueRefused: boolean | null;
   /** Longest time for which a client's current credential did not work. */
   readonly gapSeconds: number | null;
+  /** Of a login at a database: statements on sessions that were open. */
+  readonly statements: { readonly total: number; readonly failed: number } | null;
+  /** Of a login at a database: new sessions of the consumers. `inGap`: refused where its strategy says that they are. */
+  readonly logins: { readonly total: number; readonly failed: number; readonly inGap: number } | null;
   /** Why it was refused or stalled, for the last lines of a rehearsal. No member of the file. */
   readonly why?: string | null;
 }
@@ -108,6 +112,12 @@ export function serialised(report: Report): string {
       rowsLeft: row.rowsLeft,
       oldValueRefused: row.oldValueRefused,
       gapSeconds: row.gapSeconds,
+      statements:
+        row.statements === null ? null : { total: row.statements.total, failed: row.statements.failed },
+      logins:
+        row.logins === null
+          ? null
+          : { total: row.logins.total, failed: row.logins.failed, inGap: row.logins.inGap },
     })),
     rules: rules.map(({ id, held, evidence }) => ({ id, held, evidence })),
   };

@@ -12,6 +12,8 @@ export interface Seen {
   readonly leaks: readonly { readonly label: string; readonly where: string }[];
   /** Values that were searched for. */
   readonly watched: number;
+  /** Lines that the run's database has logged, all of them searched; null: it had none. */
+  readonly logLines: number | null;
   /** Sentences of deployment files that were refused, of those that should be; before anything was made. */
   readonly badFiles: { readonly tried: number; readonly refused: number };
 }
@@ -30,7 +32,7 @@ export function judge(seen: Seen): ReportRule[] {
       held: seen.leaks.length === 0,
       evidence:
         seen.leaks.length === 0
-          ? `${seen.watched} values searched for in logs, events, histories, templates, messages and calls: none found`
+          ? `${seen.watched} values searched for in logs, events, histories, templates, messages and calls${inDatabaseLog(seen)}: none found`
           : seen.leaks.map(({ label, where }) => `${label} in ${where}`).join('; '),
     },
     asExpected(
@@ -46,7 +48,7 @@ export function judge(seen: Seen): ReportRule[] {
       evidence:
         refused.length === 0
           ? notSeen
-          : `${refused.length} refused rotations moved nothing; after ${of('consumer never healthy').length} rolled back the former value works`,
+          : `${refused.length} refused rotations moved nothing; ${afterFailure(of('consumer never healthy'))}`,
     },
     asExpected(7, of('without consent'), 'rotations of guarded secrets refused without consent'),
     {
@@ -56,6 +58,10 @@ export function judge(seen: Seen): ReportRule[] {
     },
     badInput(seen, of('value that is no document')),
   ];
+}
+
+function inDatabaseLog({ logLines }: Seen): string {
+  return logLines === null ? '' : `, and in ${logLines} lines of the database’s log`;
 }
 
 const notSeen = 'nothing in this run could test it';
@@ -69,13 +75,42 @@ function currentWorks(played: readonly Played[]): ReportRule {
     ({ row, currentAccepted }) => row.outcome !== 'refused' && currentAccepted === false,
   );
   const failures = played.flatMap((one) => one.failures);
+  const sessions = sessionEvidence(played);
   return {
     id: 1,
-    held: failed === 0 && broken.length === 0,
+    held: failed === 0 && broken.length === 0 && sessions.held,
     evidence:
-      failed === 0
-        ? `${requests} requests, 0 failed; ${excused} ended by declared cutovers, longest gap ${gap} s`
-        : `${failed} of ${requests} requests failed: ${failures.slice(0, 3).join(' ')}`,
+      failed === 0 && sessions.held
+        ? `${requests} requests, 0 failed; ${excused} ended by declared cutovers, longest gap ${gap} s${sessions.evidence}`
+        : `${failed} of ${requests} requests failed${sessions.evidence}: ${failures.slice(0, 3).join(' ')}`,
+  };
+}
+
+/** What is current after a rollout that could not go on. */
+function afterFailure(failed: readonly Played[]): string {
+  const stalled = failed.filter(({ row }) => row.outcome === 'stalled').length;
+  const back = `after ${failed.length - stalled} rolled back the former value works`;
+  return stalled === 0 ? back : `${back}, after ${stalled} stalled the new one`;
+}
+
+/**
+ * Open sessions at a database never fail. New logins fail only where the strategy says so, and there the time in which
+ * the current value did not work has been measured.
+ */
+function sessionEvidence(played: readonly Played[]): { readonly held: boolean; readonly evidence: string } {
+  const rows = played.map(({ row }) => row).filter(({ statements }) => statements !== null);
+  if (rows.length === 0) return { held: true, evidence: '' };
+  const sum = (of: (row: Played['row']) => number | undefined) =>
+    rows.reduce((total, row) => total + (of(row) ?? 0), 0);
+  const failed = sum(({ statements }) => statements?.failed);
+  const refused = sum(({ logins }) => logins?.failed);
+  const inGap = sum(({ logins }) => logins?.inGap);
+  const idle = rows.some(({ statements, logins }) => statements?.total === 0 || logins?.total === 0);
+  const unmeasured = rows.some(({ logins, gapSeconds }) => (logins?.inGap ?? 0) > 0 && gapSeconds === null);
+  const counted = `${failed} of ${sum(({ statements }) => statements?.total)} statements failed on open sessions and ${refused} of ${sum(({ logins }) => logins?.total)} new logins, beside ${inGap} in the gap of a single user`;
+  return {
+    held: failed === 0 && refused === 0 && !idle && !unmeasured,
+    evidence: `; ${counted}${idle ? ', and one rotation had no sessions' : ''}${unmeasured ? ' that nobody measured' : ''}`,
   };
 }
 

@@ -1,7 +1,6 @@
 /** Rotations that nobody asks for: the endpoint's time moves on until a window opens. */
-import type { ProbePorts } from '../../lambdas/contract/hooks.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
-import { type Played, play } from './play.ts';
+import { type Played, type Player, play } from './play.ts';
 import type { Progress } from './progress.ts';
 import type { Running } from './rehearsal.ts';
 
@@ -15,7 +14,7 @@ export async function scheduled(
   running: readonly Running[],
   client: AccountClient,
   progress: Progress,
-  ports: ProbePorts,
+  asks: Pick<Player, 'ports' | 'letsIn'>,
 ): Promise<Played[]> {
   const waiting = new Set(
     running.filter(({ stages }) => stages.some(({ secret }) => secret.resolved.window !== null)),
@@ -41,7 +40,7 @@ export async function scheduled(
           begin: async () => token,
           clear: null,
         } as const;
-        played.push(await play(scenario, { stage, traffic: platform.traffic, progress, ports }));
+        played.push(await play(scenario, { stage, traffic: platform.traffic, progress, ...asks }));
       }
     }
   }

@@ -1,6 +1,6 @@
 /** One client's requests: sent, judged, and booked on the tallies that were open when they were sent. */
 import type { Agent } from 'node:http';
-import type { ClientRequest, Outcome, Session, Token } from './behaviour.ts';
+import type { ClientRequest, Outcome, Session, SessionReport, Token } from './behaviour.ts';
 import type { Cutovers } from './cutovers.ts';
 import { exchange, type HttpAnswer } from './http-client.ts';
 import type { OpenTally } from './tally.ts';
@@ -71,6 +71,18 @@ export class ClientSession implements Session {
   degraded(): void {
     this.#brokenSince ??= this.#sentAt;
     for (const tally of this.#tallies) tally.add(this.#secret, 'degraded');
+  }
+
+  reported({ statements, failed, logins, refusedAgo, codes }: SessionReport): void {
+    const now = this.#ground.now();
+    // It was refused before the service counted how long ago that was.
+    const refusals = refusedAgo.map((ago) => ({ from: Math.min(this.#sentAt, now - ago), to: now - ago }));
+    for (const tally of this.#tallies) {
+      tally.reported(this.#secret, { statements, failed, logins, refusals });
+      if (failed > 0) {
+        tally.failure(`${this.#client}: ${failed} statements on open sessions failed (${codes.join(', ')}).`);
+      }
+    }
   }
 
   whole(): void {

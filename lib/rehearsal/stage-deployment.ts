@@ -8,11 +8,15 @@ import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from '../deployment/resolve.ts';
 import type { Behaviour } from './behaviour.ts';
 import { healthPathOf, parseProcessConsumer } from './process-consumer.ts';
+import type { LoginWanted, RunDatabase } from './run-database.ts';
+import { administratorsOf, isDatabaseLogin, loginHere, loginWanted } from './stage-login.ts';
 import { loginsOf, namesIn, reencryptHere } from './stage-reencryption.ts';
+import { sessionClients } from './twins/session-clients.ts';
 import type {
   StoredData,
   Twin,
   TwinConsumer,
+  TwinDatabase,
   TwinSecret,
   TwinUrls,
   TwinVariables,
@@ -63,12 +67,16 @@ export interface StagedDeployment {
   readonly behaviours: readonly Behaviour[];
   /** What the platform stores encrypted; null: nothing, or nobody looks at it in this run. */
   readonly stored: StoredData | null;
+  /** What the run's database must have before the platform starts. */
+  readonly logins: readonly LoginWanted[];
+  /** How the platform reads its login; null: it has none in this run. */
+  readonly database: TwinDatabase | null;
 }
 
 export interface Staging {
   readonly world: TwinWorld;
-  /** PEM text that vouches for the run's PostgreSQL; null: there is none. */
-  readonly databaseCa: string | null;
+  /** The run's PostgreSQL; null: there is none. */
+  readonly database: Pick<RunDatabase, 'ca' | 'server'> | null;
   readonly twins: ReadonlyMap<string, Twin>;
   /** A port on loopback that is free now. */
   freePort(): Promise<number>;
@@ -131,8 +139,16 @@ export async function stageDeployment(
   );
   const moves = resolved.secrets.some(({ reencryptions }) => reencryptions.length > 0);
   const stored = usesTwin(deployment) && moves ? (twin?.stored?.(staging.world) ?? null) : null;
+  const loggingIn = resolved.secrets.filter(({ engine }) => engine === 'postgres');
+  const logins = loggingIn.map((secret) => loginWanted(secret, twinOf(deployment, twin), staging.world));
+  const sessions = loggingIn.flatMap(({ key, settings }) =>
+    sessionClients(
+      key,
+      settings.consumers.map(({ name }) => name),
+    ),
+  );
   const behaviours = usesTwin(deployment)
-    ? [...(twin?.behaviours ?? []), ...(stored?.behaviours ?? [])].filter(({ secret }) =>
+    ? [...(twin?.behaviours ?? []), ...(stored?.behaviours ?? []), ...sessions].filter(({ secret }) =>
         resolved.secrets.some(({ key }) => key === secret),
       )
     : consumers.map((consumer) => healthBehaviour(consumer, resolved.secrets[0]?.key ?? ''));
@@ -145,13 +161,20 @@ export async function stageDeployment(
     credentials: new Map([
       ...credentialsOf(deployment, twin, staging.world),
       ...loginsOf(deployment, staging.world),
+      ...administratorsOf(deployment, staging.world),
     ]),
     heal: heal === undefined ? null : () => heal({ urls }),
     consumers,
     secrets,
     behaviours,
     stored,
+    logins,
+    database: logins.length === 0 ? null : (twin?.database ?? null),
   };
+}
+
+function twinOf(deployment: Deployment, twin: Twin | undefined): Twin | undefined {
+  return usesTwin(deployment) ? twin : undefined;
 }
 
 /**
@@ -203,7 +226,7 @@ function onLoopback(
   keys: readonly string[],
   { url, urls }: Here,
   twin: Twin | undefined,
-  { world, databaseCa }: Staging,
+  { world, database }: Staging,
 ): Deployment {
   const catalog = catalogOf(deployment.platform);
   const secrets = Object.entries(deployment.secrets)
@@ -218,7 +241,14 @@ function onLoopback(
           source: onThisMachine(secret.source),
           ...(secret.reencrypt === undefined
             ? {}
-            : { reencrypt: secret.reencrypt.map((hook) => reencryptHere(hook, { url, databaseCa })) }),
+            : {
+                reencrypt: secret.reencrypt.map((hook) =>
+                  reencryptHere(hook, { url, databaseCa: database?.ca ?? null }),
+                ),
+              }),
+          ...(database !== null && isDatabaseLogin(deployment.platform, key, secret)
+            ? { options: loginHere({ ...catalog.secrets[key]?.options, ...secret.options }, database) }
+            : {}),
           ...(secret.instances === undefined ? {} : { instances: instancesHere(secret.instances, url) }),
           ...(probeUrl === null || probe === null || probe === undefined
             ? {}

@@ -35,7 +35,8 @@ function here(address: string, url: string): string {
   return `${url}${new URL(address).pathname}`;
 }
 
-function withNames(value: unknown): unknown {
+/** The same with every secret named by its name. */
+export function withNames(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withNames);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
@@ -55,7 +56,8 @@ export function namesIn(value: unknown): string[] {
   );
 }
 
-function nameOf(secret: string): string {
+/** @param secret an ARN, or a name */
+export function nameOf(secret: string): string {
   return secret.startsWith('arn:') ? (secret.split(':').at(-1) ?? '').slice(0, -7) : secret;
 }
 

@@ -66,6 +66,8 @@ async function rowsOpenedBy(
       cursor: null,
       dryRun: true,
       secretId: settings.id,
+      // The sweep reads none: it is given the ring.
+      versionIds: [],
     };
     const report = await bound.hook.count(alone, ports).catch(nothingOpens);
     opened += (report?.targets ?? []).reduce((sum, { total, poisoned }) => sum + (total ?? 0) - poisoned, 0);

@@ -44,7 +44,21 @@ const columns: readonly Column[] = [
     cell: (row) => (row.requests === null ? null : `${row.requests.failed}/${row.requests.total}`),
     meaning: (row) => (row.requests?.failed === 0 && row.requests.total > 0 ? 'good' : 'bad'),
   },
-  { ...number, heading: 'gap', cell: (row) => row.gapSeconds?.toFixed(1) ?? null },
+  {
+    ...number,
+    heading: 'queries',
+    cell: (row) => (row.statements === null ? null : `${row.statements.failed}/${row.statements.total}`),
+    meaning: (row) => (row.statements?.failed === 0 && row.statements.total > 0 ? 'good' : 'bad'),
+  },
+  {
+    ...number,
+    heading: 'logins',
+    cell: (row) => (row.logins === null ? null : `${row.logins.failed}/${row.logins.total}`),
+    meaning: (row) => (row.logins?.failed === 0 && row.logins.total > 0 ? 'good' : 'bad'),
+  },
+  // Refused logins that the strategy explains: shown where there are any.
+  { ...number, heading: 'in gap', cell: (row) => shown(row.logins?.inGap || null) },
+  { ...number, heading: 'gap', cell: (row) => row.gapSeconds?.toFixed(2) ?? null },
   { ...number, heading: 'rows', cell: (row) => shown(row.rowsReencrypted) },
   {
     ...number,

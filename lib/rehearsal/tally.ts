@@ -12,10 +12,30 @@ export interface Counts {
   readonly gapSeconds: number;
 }
 
+/** A stretch of the traffic's milliseconds. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What consumers' own sessions at their database met. */
+export interface SessionCounts {
+  /** Statements on sessions that were open before. */
+  readonly statements: number;
+  /** Of these: not answered, or answered by an error. A session that broke counts as one. */
+  readonly failed: number;
+  /** New sessions that were asked for. */
+  readonly logins: number;
+  /** When one of these was not let in. */
+  readonly refusals: readonly Stretch[];
+}
+
 /** What happened at a platform, from the opening of the tally on. */
 export interface Tally {
   /** @param secret counts of the clients of this secret only. Default: all of the platform. */
   counts(secret?: string): Counts;
+  /** @param secret the login with which the sessions are opened */
+  sessions(secret: string): SessionCounts;
   /** Up to ten sentences on failed requests, the earliest first. They hold no value. */
   failures(): readonly string[];
   /** Waits for the requests that were sent while it was open, then counts no more. */
@@ -30,6 +50,7 @@ const mostSentences = 10;
 /** The traffic's side of a tally. */
 export class OpenTally implements Tally {
   readonly #bySecret = new Map<string, Counts>();
+  readonly #sessions = new Map<string, SessionCounts>();
   readonly #failures: string[] = [];
   readonly #pending = new Set<Promise<unknown>>();
   readonly #closing: () => void;
@@ -56,6 +77,21 @@ export class OpenTally implements Tally {
     this.#bySecret.set(secret, { ...before, gapSeconds: Math.max(before.gapSeconds, seconds) });
   }
 
+  /** What a consumer reported of its sessions. */
+  reported(secret: string, found: SessionCounts): void {
+    const before = this.sessions(secret);
+    this.#sessions.set(secret, {
+      statements: before.statements + found.statements,
+      failed: before.failed + found.failed,
+      logins: before.logins + found.logins,
+      refusals: [...before.refusals, ...found.refusals],
+    });
+  }
+
+  sessions(secret: string): SessionCounts {
+    return this.#sessions.get(secret) ?? noSessions;
+  }
+
   failure(sentence: string): void {
     if (this.#failures.length < mostSentences) this.#failures.push(sentence);
   }
@@ -80,6 +116,8 @@ export class OpenTally implements Tally {
 }
 
 const none: Counts = { total: 0, failed: 0, refused: 0, degraded: 0, gapSeconds: 0 };
+
+const noSessions: SessionCounts = { statements: 0, failed: 0, logins: 0, refusals: [] };
 
 function sum(a: Counts, b: Counts): Counts {
   return {

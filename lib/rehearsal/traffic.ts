@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Behaviour } from './behaviour.ts';
 import { Cutovers } from './cutovers.ts';
 import { ClientSession, everything, type Ground } from './session.ts';
-import { OpenTally, type Tally } from './tally.ts';
+import { OpenTally, type Stretch, type Tally } from './tally.ts';
 
 export interface TrafficOptions {
   /** The platform's stable address. */
@@ -35,6 +35,14 @@ export interface Traffic {
   beginStop(): void;
   /** Every service runs again. */
   endStop(): void;
+  /** From this moment of `now` on, new logins with this secret are refused: its strategy says so. */
+  beginGap(secret: string, at: number): void;
+  /** From this moment on they are let in again. */
+  endGap(secret: string, at: number): void;
+  /** Whether a refusal may be put down to such a gap. */
+  inGap(secret: string, refusal: Stretch): boolean;
+  /** Milliseconds of the clock that every request is timed by. */
+  now(): number;
   /** Starts counting. Several may be open at once. */
   tally(): Tally;
   /** Sends nothing more, and waits for the requests in flight. */
@@ -47,6 +55,7 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const agent = new Agent({ keepAlive: true, maxSockets: Math.max(1, clients) });
   const cutovers = new Cutovers();
   const stops = new Cutovers();
+  const gaps = new Cutovers();
   const tallies = new Set<OpenTally>();
   const stopping = new AbortController();
   // Every client that sleeps listens to it; Node would warn of a leak from the eleventh on.
@@ -92,6 +101,10 @@ export function startTraffic(options: TrafficOptions): Traffic {
     endCutover: (secret) => cutovers.end(secret, ground.now()),
     beginStop: () => stops.begin(everything, ground.now()),
     endStop: () => stops.end(everything, ground.now()),
+    beginGap: (secret, at) => gaps.begin(secret, at),
+    endGap: (secret, at) => gaps.end(secret, at),
+    inGap: (secret, { from, to }) => gaps.explains(secret, from, to),
+    now: () => ground.now(),
     tally() {
       const tally: OpenTally = new OpenTally(() => tallies.delete(tally));
       tallies.add(tally);

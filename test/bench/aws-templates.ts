@@ -26,15 +26,19 @@ interface RotationEvent {
 
 /** A template: what it does in the two steps that a team fills in. */
 interface Template {
+  /** The new value. Default: the new password alone. */
+  readonly made?: (current: string, password: string) => string;
   readonly set: (theirs: Theirs) => Promise<void>;
   readonly test: (theirs: Theirs) => Promise<void>;
 }
 
 /** The calls in the templates' own words. */
-interface Theirs {
+export interface Theirs {
   describe(): Promise<Readonly<Record<string, readonly string[]>>>;
   /** The version under a label; of AWSPENDING, this rotation's. Undefined: there is none. */
   read(label: string): Promise<string | undefined>;
+  /** The current value of another secret. */
+  readOther(secretId: string): Promise<string | undefined>;
 }
 
 /** Set and test of the generic template are to be written by its user: it makes no call there by itself. */
@@ -52,7 +56,7 @@ export const postgresql = templateHandler({
   },
 });
 
-function templateHandler(template: Template) {
+export function templateHandler(template: Template) {
   return async ({ Step, SecretId, ClientRequestToken }: RotationEvent): Promise<void> => {
     // A client per invocation, as they have it.
     const client = new SecretsManagerClient({});
@@ -76,13 +80,17 @@ function templateHandler(template: Template) {
           throw caught;
         }
       },
+      async readOther(secretId) {
+        const answer = await client.send(new GetSecretValueCommand({ SecretId: secretId }));
+        return answer.SecretString;
+      },
     };
     const labels = (await theirs.describe())[ClientRequestToken] ?? [];
     if (labels.includes('AWSCURRENT')) return;
     if (!labels.includes('AWSPENDING')) throw new Error('the version is not pending');
     switch (Step) {
       case 'createSecret':
-        return create(client, theirs, SecretId, ClientRequestToken);
+        return create(client, theirs, SecretId, ClientRequestToken, template.made);
       case 'setSecret':
         return template.set(theirs);
       case 'testSecret':
@@ -100,15 +108,18 @@ async function create(
   { read }: Theirs,
   SecretId: string,
   ClientRequestToken: string,
+  made: NonNullable<Template['made']> = (_current, password) => password,
 ): Promise<void> {
-  await read('AWSCURRENT');
+  const current = (await read('AWSCURRENT')) ?? '';
   if ((await read('AWSPENDING')) !== undefined) return;
-  const { RandomPassword = '' } = await client.send(new GetRandomPasswordCommand({}));
+  const { RandomPassword = '' } = await client.send(
+    new GetRandomPasswordCommand({ ExcludeCharacters: ':/@"\'\\' }),
+  );
   await client.send(
     new PutSecretValueCommand({
       SecretId,
       ClientRequestToken,
-      SecretString: RandomPassword,
+      SecretString: made(current, RandomPassword),
       VersionStages: ['AWSPENDING'],
     }),
   );

@@ -29,6 +29,8 @@ export interface Counted {
   readonly calls: number;
   /** Calls from the pool of 50 a second: PutSecretValue, UpdateSecret, UpdateSecretVersionStage. */
   readonly writes: number;
+  /** Connections over which these calls came. */
+  readonly connections: number;
   /** Operations of each step, in their order. */
   readonly steps: Readonly<Record<string, readonly string[]>>;
 }
@@ -138,60 +140,88 @@ async function ours(account: Account): Promise<Subject[]> {
 
 /** AWS's templates, as functions whose role may do everything with secrets. */
 async function theirs(account: Account): Promise<Subject[]> {
-  const codeDirectory = mkdtempSync(join(tmpdir(), 'keyturn-bench-templates-'));
-  process.once('exit', () => rmSync(codeDirectory, { recursive: true, force: true }));
-  buildSync({
-    entryPoints: [fileURLToPath(new URL('aws-templates.ts', import.meta.url))],
-    outfile: join(codeDirectory, 'index.mjs'),
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    mainFields: ['module', 'main'],
-    logLevel: 'silent',
-  });
-  const roleArn = `arn:aws:iam::${accountId}:role/aws-template`;
-  account.plane.iam.defineRole(roleArn);
-  const everything = { Effect: 'Allow', Action: 'secretsmanager:*', Resource: '*' };
-  account.plane.iam.attach(roleArn, { Statement: [everything] }, 'the templates’ role');
+  const define = templateFunctions(account, 'aws-templates.ts');
   const client = new SecretsManagerClient(access(account));
   return Promise.all(
     Object.entries(templates).map(async ([handler, name]): Promise<Subject> => {
-      const functionName = `aws-template-${handler}`;
-      const functionArn = `arn:aws:lambda:${region}:${accountId}:function:${functionName}`;
+      const { functionName, functionArn } = define(handler);
       const SecretId = `bench/aws-${handler}`;
-      account.plane.functions.define({
-        arn: functionArn,
-        name: functionName,
-        handler: `index.${handler}`,
-        codeDirectory,
-        environment: {},
-        timeoutSeconds: 30,
-        memoryMb: 128,
-        roleArn,
-      });
-      account.plane.functions.permit({ functionArn, principal: 'secretsmanager.amazonaws.com' });
       await client.send(new CreateSecretCommand({ Name: SecretId, SecretString: 'the value of before' }));
       return {
         name,
         whose: 'aws',
         functionName,
-        async rotate() {
-          const { VersionId = '' } = await client.send(
-            new RotateSecretCommand({
-              SecretId,
-              RotationLambdaARN: functionArn,
-              RotationRules: { AutomaticallyAfterDays: 30 },
-            }),
-          );
-          return VersionId;
-        },
+        rotate: () => rotateBy(client, SecretId, functionArn),
       };
     }),
   );
 }
 
+/** RotateSecret by a function of a template. @returns its token. */
+export async function rotateBy(
+  client: SecretsManagerClient,
+  SecretId: string,
+  functionArn: string,
+): Promise<string> {
+  const { VersionId = '' } = await client.send(
+    new RotateSecretCommand({
+      SecretId,
+      RotationLambdaARN: functionArn,
+      RotationRules: { AutomaticallyAfterDays: 30 },
+    }),
+  );
+  return VersionId;
+}
+
+/**
+ * Deploys handlers of a file of templates, each as a function of its own.
+ *
+ * @param environment of each function. Default: nothing.
+ */
+export function templateFunctions(
+  account: Account,
+  file: string,
+  environment: Readonly<Record<string, string>> = {},
+): (handler: string) => { readonly functionName: string; readonly functionArn: string } {
+  const codeDirectory = mkdtempSync(join(tmpdir(), 'keyturn-bench-templates-'));
+  process.once('exit', () => rmSync(codeDirectory, { recursive: true, force: true }));
+  buildSync({
+    entryPoints: [fileURLToPath(new URL(file, import.meta.url))],
+    outfile: join(codeDirectory, 'index.mjs'),
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    mainFields: ['module', 'main'],
+    // A driver of a database is CommonJS.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    logLevel: 'silent',
+  });
+  const roleArn = `arn:aws:iam::${accountId}:role/${file}`;
+  account.plane.iam.defineRole(roleArn);
+  const everything = { Effect: 'Allow', Action: 'secretsmanager:*', Resource: '*' };
+  account.plane.iam.attach(roleArn, { Statement: [everything] }, 'the templates’ role');
+  return (handler) => {
+    const functionName = `aws-template-${handler}`;
+    const functionArn = `arn:aws:lambda:${region}:${accountId}:function:${functionName}`;
+    account.plane.functions.define({
+      arn: functionArn,
+      name: functionName,
+      handler: `index.${handler}`,
+      codeDirectory,
+      environment,
+      timeoutSeconds: 30,
+      memoryMb: 128,
+      roleArn,
+    });
+    account.plane.functions.permit({ functionArn, principal: 'secretsmanager.amazonaws.com' });
+    return { functionName, functionArn };
+  };
+}
+
 /** Notes where each step begins in the log of calls, and gives finish a container of its own when asked. */
-function watchSteps(account: Account) {
+export function watchSteps(account: Account) {
   const { functions } = account.plane;
   const invoke = functions.invoke.bind(functions);
   let begun: { readonly step: string; readonly from: number }[] = [];
@@ -215,21 +245,23 @@ function watchSteps(account: Account) {
           step.replace('Secret', ''),
           account.calls.records
             .slice(from, begun[index + 1]?.from)
-            .filter(({ service, caller }) => service === 'secretsmanager' && caller === functionName)
-            .map(({ operation }) => operation),
+            .filter(({ service, caller }) => service === 'secretsmanager' && caller === functionName),
         ] as const,
     );
-    const all = steps.flatMap(([, operations]) => operations);
+    const all = steps.flatMap(([, records]) => records);
     return {
       calls: all.length,
-      writes: all.filter((operation) => writes.has(operation)).length,
-      steps: Object.fromEntries(steps),
+      writes: all.filter(({ operation }) => writes.has(operation)).length,
+      connections: new Set(all.map(({ connection }) => connection)).size,
+      steps: Object.fromEntries(
+        steps.map(([step, records]) => [step, records.map(({ operation }) => operation)]),
+      ),
     };
   };
 }
 
 /** @throws Error when the rotation failed: a failed one has made other calls than those that are to be counted. */
-async function finished(account: Account, token: string): Promise<void> {
+export async function finished(account: Account, token: string): Promise<void> {
   const deadline = performance.now() + patience;
   for (;;) {
     const run = account.secretsManager.runs.find((one) => one.kind === 'rotation' && one.token === token);
@@ -248,13 +280,13 @@ async function finished(account: Account, token: string): Promise<void> {
 }
 
 /** RotateSecret is refused while Secrets Manager tests a schedule that was saved. */
-async function closed(account: Account): Promise<void> {
+export async function closed(account: Account): Promise<void> {
   while (account.secretsManager.runs.some(({ status }) => !['succeeded', 'failed'].includes(status))) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-function access(account: Account) {
+export function access(account: Account) {
   return {
     region,
     endpoint: account.url,

@@ -4,14 +4,15 @@ import { parseArgs } from 'node:util';
 import { type Progress, startProgress } from '../../lib/rehearsal/progress.ts';
 import { weighBundles } from './bundles.ts';
 import { countCalls } from './calls.ts';
-import { printBundles, printCalls, printRates, printReencryption } from './print.ts';
+import { countCredentials } from './credentials.ts';
+import { printBundles, printCalls, printCredentials, printRates, printReencryption } from './print.ts';
 import { measureRates } from './rates.ts';
 import { measureReencryption } from './reencrypt.ts';
-import { missed, missedByTheSweep } from './targets.ts';
+import { missed, missedByCredentials, missedByTheSweep } from './targets.ts';
 
 const exitCodes = { met: 0, missed: 1, usage: 2, failed: 3 } as const;
 
-const help = `Usage: npm run bench -- [reencrypt] [--large] [--json FILE]
+const help = `Usage: npm run bench -- [reencrypt|credentials] [--large] [--json FILE]
 
 Counts the Secrets Manager calls of a rotation of every class beside AWS's templates, weighs and imports every
 function's bundle, and measures the calls a second of the local endpoint. Needs no account and no network, and takes
@@ -19,6 +20,9 @@ about a minute. Times are printed as ratios to something measured in the same ru
 
 With reencrypt, it measures the built-in sweep instead, on a real PostgreSQL that it starts: beside a loop that
 commits each row, batches one after the other, and the writes alone. That takes some minutes.
+
+With credentials, it rotates a database credential of each strategy and counts logins and calls beside AWS's templates,
+on a real PostgreSQL that it starts. That takes half a minute.
 
 Flags:
   --large      with reencrypt: compare the memory of a sweep over ten times as many rows; some minutes more
@@ -58,14 +62,23 @@ async function main(args: readonly string[]): Promise<number> {
     }
     json = values.json;
     const [what, ...more] = positionals;
-    if (more.length > 0 || (what !== undefined && what !== 'reencrypt'))
-      return refused(`What is measured must be reencrypt, or nothing; received "${positionals.join(' ')}".`);
-    if (what === undefined && values.large === true)
-      return refused('--large must come with reencrypt; it came alone.');
-    measure =
-      what === undefined
-        ? measurePipeline
-        : (progress) => measureSweep(values.large === true ? manyRows : null, progress);
+    const large = values.large === true;
+    const measures: Readonly<Record<string, (progress: Progress) => Promise<Measured>>> = {
+      pipeline: measurePipeline,
+      reencrypt: (progress) => measureSweep(large ? manyRows : null, progress),
+      credentials: measureCredentials,
+    };
+    const chosen = Object.hasOwn(measures, what ?? 'pipeline') ? measures[what ?? 'pipeline'] : undefined;
+    if (chosen === undefined || more.length > 0 || what === 'pipeline') {
+      return refused(
+        `What is measured must be reencrypt or credentials, or nothing; received "${positionals.join(' ')}".`,
+      );
+    }
+    if (what !== 'reencrypt' && large)
+      return refused(
+        `--large must come with reencrypt; it came ${what === undefined ? 'alone' : `with ${what}`}.`,
+      );
+    measure = chosen;
   } catch (caught) {
     return refused(`${reasonOf(caught).replace(/\.?$/, '.')} See --help.`);
   }
@@ -118,6 +131,15 @@ async function measurePipeline({ note }: Progress): Promise<Measured> {
     numbers: { calls, bundles, rates },
     tables: [printCalls(calls), printBundles(bundles), printRates(rates)],
     missed: missed(calls, bundles.rows),
+  };
+}
+
+async function measureCredentials({ note }: Progress): Promise<Measured> {
+  const credentials = await countCredentials(note);
+  return {
+    numbers: { credentials },
+    tables: [printCredentials(credentials)],
+    missed: missedByCredentials(credentials),
   };
 }
 

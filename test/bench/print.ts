@@ -1,6 +1,7 @@
 /** The numbers as tables. Times appear only as ratios: another machine has others. */
 import type { Bundles, Start } from './bundles.ts';
 import { type CallRow, templates } from './calls.ts';
+import type { CredentialRow } from './credentials.ts';
 import type { RateRow } from './rates.ts';
 import type { Reencryption } from './reencrypt.ts';
 import { targets } from './targets.ts';
@@ -102,6 +103,42 @@ export function printReencryption({ rows, rounds, rates, ratios, memory }: Reenc
     memory === null
       ? 'Memory over ten times the rows: not measured (--large does).'
       : `Peak memory of a sweep over ${memory.manyRows} rows: ${(memory.manyBytes / memory.bytes).toFixed(2)} of that over ${memory.rows} (${Math.round(memory.bytes / 1e6)} MB; target: at most ${1 + targets.moreMemory}).`,
+  ].join('\n');
+}
+
+export function printCredentials(rows: readonly CredentialRow[]): string {
+  const theirs = (strategy: CredentialRow['strategy']) =>
+    rows.find((row) => row.whose === 'aws' && row.strategy === strategy);
+  const against = (own: number, other: number | undefined) =>
+    other === undefined ? '-' : `${(other / own).toFixed(2)}x`;
+  return [
+    'A rotated PostgreSQL credential: Secrets Manager calls, their connections, and logins at the server, of the four steps,',
+    'counted at one server and one local Secrets Manager (targets: at most 8 calls warm and 9 where finish meets a fresh',
+    'container, over one connection; no more logins than AWS’s template, and none refused; theirs: their order of calls and',
+    'logins, with `ssl` in the secret)',
+    '',
+    ...aligned(
+      ['', 'calls', 'fresh', 'connections', 'logins', 'refused', 'template/this: calls', 'logins'],
+      rows.map(({ name, strategy, warm, fresh, logins, refused }) => [
+        name,
+        String(warm.calls),
+        String(fresh.calls),
+        String(warm.connections),
+        String(logins),
+        String(refused),
+        against(warm.calls, theirs(strategy)?.warm.calls),
+        against(logins, theirs(strategy)?.logins),
+      ]),
+    ),
+    '',
+    ...aligned(
+      ['', 'create', 'set', 'test', 'finish'],
+      rows.map(({ name, warm: { steps } }) => [
+        name,
+        ...['create', 'set', 'test', 'finish'].map((step) => sequence(steps[step] ?? [])),
+      ]),
+      'left',
+    ),
   ].join('\n');
 }
 

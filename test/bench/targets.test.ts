@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { heaviestOf } from './bundles.ts';
 import { median } from './median.ts';
-import { missed, missedByTheSweep } from './targets.ts';
+import { missed, missedByCredentials, missedByTheSweep } from './targets.ts';
 
-const counted = (calls: number, writes = 2) => ({ calls, writes, steps: {} });
+const counted = (calls: number, writes = 2) => ({ calls, writes, connections: 1, steps: {} });
 const ours = { name: 'opaque-token', whose: 'keyturn', warm: counted(8), fresh: counted(9) } as const;
 const generic = {
   name: 'AWS generic template',
@@ -128,4 +128,51 @@ test.each([
   [[10, 9, 100], 10],
 ])('the median of %j is %d', (values, expected) => {
   expect(median(values)).toBe(expected);
+});
+
+describe('the targets of a database credential', () => {
+  const row = { name: 'ours', whose: 'keyturn', strategy: 'single-user', refused: 0 } as const;
+  const own = { ...row, warm: counted(8), fresh: counted(9), logins: 3 };
+  const template = { ...own, name: 'theirs', whose: 'aws', warm: counted(14), refused: 1 } as const;
+
+  test('numbers at the bars meet them', () => {
+    expect(missedByCredentials([template, own])).toEqual([]);
+  });
+
+  test.each([
+    [
+      'a ninth call',
+      { ...own, warm: counted(9) },
+      'ours: a rotation may make at most 8 calls on a warm function and 9 where finish meets a fresh container; counted were 9 and 9.',
+    ],
+    [
+      'a login more than the template',
+      { ...own, logins: 4 },
+      "ours: a rotation may log in at most 3 times, as AWS's template, and may never be refused; counted were 4 and 0.",
+    ],
+    [
+      'a refused login',
+      { ...own, refused: 1 },
+      "ours: a rotation may log in at most 3 times, as AWS's template, and may never be refused; counted were 3 and 1.",
+    ],
+    [
+      'a second connection',
+      { ...own, warm: { ...counted(8), connections: 2 } },
+      'ours: a rotation may use at most 1 connection to Secrets Manager; counted were 2.',
+    ],
+    [
+      'a third write',
+      { ...own, warm: counted(8, 3) },
+      'ours: a rotation must make 2 writes; counted were 3.',
+    ],
+  ])('%s misses one', (_what, changed, sentence) => {
+    expect(missedByCredentials([template, changed])).toEqual([sentence]);
+  });
+
+  test('a template that was replayed wrongly, and a run without a credential of ours', () => {
+    expect(missedByCredentials([{ ...template, logins: 5 }])).toEqual([
+      'theirs: must make 14 calls and 3 logins, of which 1 is refused, or the comparison is not one; counted were 14, 5 and 1.',
+      'No credential of ours was rotated.',
+    ]);
+  });
 });

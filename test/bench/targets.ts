@@ -1,6 +1,7 @@
 /** The bars of the design, and what stands below them. */
 import type { BundleRow } from './bundles.ts';
 import { type CallRow, templates } from './calls.ts';
+import type { CredentialRow } from './credentials.ts';
 import type { Reencryption } from './reencrypt.ts';
 
 export const targets = {
@@ -8,6 +9,8 @@ export const targets = {
   warmCalls: 8,
   /** The same where finish runs in a container of its own and reads again what it tests again. */
   freshCalls: 9,
+  /** Connections to Secrets Manager of a rotation on a warm function, at most. */
+  connections: 1,
   /** Of these, writes: exactly. */
   writes: 2,
   /** Minified kilobytes of a function's bundle, at most. */
@@ -72,6 +75,47 @@ export function missed(
     ...(ours.length === 0 ? ['No rotation of ours was counted.'] : []),
     ...(bundles.length === 0 ? ['No bundle was weighed.'] : []),
   ];
+}
+
+/** Calls of AWS's database templates (performance.md, section 2), and their logins as their code reads. */
+const knownTemplates = {
+  'single-user': { calls: 14, logins: 3, refused: 1 },
+  'alternating-users': { calls: 14, logins: 4, refused: 1 },
+} as const;
+
+/** One sentence for each target that a rotated database credential missed. */
+export function missedByCredentials(rows: readonly CredentialRow[]): string[] {
+  const sentences: string[] = [];
+  for (const { name, whose, strategy, warm, fresh, logins, refused } of rows) {
+    const known = knownTemplates[strategy];
+    const isKnown = warm.calls === known.calls && logins === known.logins && refused === known.refused;
+    if (whose === 'aws' && !isKnown) {
+      sentences.push(
+        `${name}: must make ${known.calls} calls and ${known.logins} logins, of which ${known.refused} is refused, or the comparison is not one; counted were ${warm.calls}, ${logins} and ${refused}.`,
+      );
+    }
+    if (whose === 'aws') continue;
+    if (warm.calls > targets.warmCalls || fresh.calls > targets.freshCalls) {
+      sentences.push(
+        `${name}: a rotation may make at most ${targets.warmCalls} calls on a warm function and ${targets.freshCalls} where finish meets a fresh container; counted were ${warm.calls} and ${fresh.calls}.`,
+      );
+    }
+    if (warm.writes !== targets.writes) {
+      sentences.push(`${name}: a rotation must make ${targets.writes} writes; counted were ${warm.writes}.`);
+    }
+    if (warm.connections > targets.connections) {
+      sentences.push(
+        `${name}: a rotation may use at most ${targets.connections} connection to Secrets Manager; counted were ${warm.connections}.`,
+      );
+    }
+    if (logins > known.logins || refused > 0) {
+      sentences.push(
+        `${name}: a rotation may log in at most ${known.logins} times, as AWS's template, and may never be refused; counted were ${logins} and ${refused}.`,
+      );
+    }
+  }
+  if (!rows.some(({ whose }) => whose === 'keyturn')) sentences.push('No credential of ours was rotated.');
+  return sentences;
 }
 
 /** One sentence for each target that the built-in sweep missed. */

@@ -1,5 +1,6 @@
 /** What `status` says of each situation that labels, tags and dates can be in. */
 import { describe, expect, test } from 'vitest';
+import { registry } from '../../lambdas/classes/registry.ts';
 import { findingsOf, questions } from '../../lib/operations/findings.ts';
 import { obstaclesTo } from '../../lib/operations/obstacles.ts';
 import type { RolloutStanding } from '../../lib/operations/rollout-standing.ts';
@@ -7,6 +8,14 @@ import { now, type Shown, sighting, state, subject } from './sightings.ts';
 
 const jwt = subject('JWT_SECRET');
 const guarded = subject('SSH_ENCRYPTION_KEY');
+const observed = {
+  ...jwt,
+  secret: {
+    ...jwt.secret,
+    class: registry.observed,
+    settings: { ...jwt.secret.settings, options: {} },
+  },
+};
 const supplied = subject('EXO_CLAUDE_API_KEY', 'exo');
 
 interface Row {
@@ -300,6 +309,12 @@ describe('what stands in the way of a rotation', () => {
       about: supplied,
       shown: {},
       sentence: 'The value of EXO_CLAUDE_API_KEY comes from a person, and none waits to be used.',
+    },
+    {
+      situation: 'another service rotates it',
+      about: observed,
+      shown: {},
+      sentence: 'The secret ocore/jwt is rotated by the service that manages it, not by Keyturn.',
     },
   ])('$situation', ({ about, shown, sentence }) => {
     const [first] = obstaclesTo(sighting(about, shown));

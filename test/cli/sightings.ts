@@ -98,6 +98,7 @@ export function walked(
     startedAt: minutesAgo(58),
     stoppedAt: minutesAgo(50),
     input: JSON.stringify(way[0]?.[1] ?? state),
+    output: null,
     error: null,
     ...end,
   };

@@ -135,6 +135,7 @@ describe('tables and files', () => {
       'random-block',
       'ring-cipher',
       'cbc-messages',
+      'hmac-messages',
       'text-encoding',
     ];
     expect(idsOf('lambdas/ciphers', parts)).toEqual([...codecIds].sort());
@@ -158,6 +159,7 @@ describe('tables and files', () => {
         'pin',
         'consumers',
         'publish-phase',
+        'stopped-mark',
       ]),
     );
     expect(files).toEqual(new Set(Object.keys(stageDefinitions)));

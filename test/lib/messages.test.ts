@@ -96,6 +96,7 @@ async function sentBy(stage: StageDefinition, input: RolloutState) {
     metrics: { put: (measurement) => void measured.push(measurement) },
     fleets: new Map(),
     target: noTarget.target,
+    classes: new Map(),
     reencryption: new Map(),
     credential: () => Promise.reject(new Error('not used')),
     consumers: new Map(),

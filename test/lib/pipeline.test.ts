@@ -358,3 +358,55 @@ it('every name of a function fits into 64 characters, and no two are the same', 
   const longestDeployment = 'a'.repeat(31);
   expect(parts.filter((part) => `keyturn-${longestDeployment}-${part}`.length > 64)).toEqual([]);
 });
+
+describe('a secret that another service rotates', () => {
+  const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:rds!db-4f2a-AbCdEf';
+  const deployment = (secret: object) => ({
+    name: 'observing',
+    platform: 'ocore',
+    secrets: { MASTER: { class: 'observed', consumers: ['web'], ...secret } },
+    consumers: { web: { kind: 'ecs', cluster: 'shop', service: 'web' } },
+  });
+  const [observing] = templatesOf(resolved(deployment({ source: { import: { arn } } })));
+
+  it('gets no rotation function and no schedule: nothing of ours can write it', () => {
+    expect(observing?.all('AWS::SecretsManager::RotationSchedule')).toEqual([]);
+    const functions = observing?.all('AWS::Lambda::Function') ?? [];
+    const names = functions.map(({ properties }) => String(properties.FunctionName));
+    expect(names).toContain('keyturn-observing-redeploy');
+    expect(names).not.toContain('keyturn-observing-observed');
+    const policies = JSON.stringify(observing?.all('AWS::IAM::Role').map(({ properties }) => properties));
+    expect(policies).not.toContain('secretsmanager:PutSecretValue');
+  });
+
+  it('its rotations and their failures come to the reconciler from the default bus', () => {
+    const rules = (observing?.all('AWS::Events::Rule') ?? []).filter(({ properties }) =>
+      JSON.stringify(properties).includes('CloudTrail'),
+    );
+    expect(rules.map(({ properties }) => properties.EventBusName)).toEqual([undefined, undefined]);
+    expect(rules.map(({ properties }) => properties.EventPattern)).toEqual(
+      ['RotationSucceeded', 'RotationFailed'].map((eventName) => ({
+        source: ['aws.secretsmanager'],
+        'detail-type': ['AWS Service Event via CloudTrail'],
+        detail: {
+          eventName: [eventName],
+          $or: [{ additionalEventData: { SecretId: [arn] } }, { serviceEventDetails: { secretId: [arn] } }],
+        },
+      })),
+    );
+    expect(JSON.stringify(rules[0]?.properties.Targets)).toContain('sweep');
+  });
+
+  it.each([
+    [
+      { source: { create: { name: 'shop/master' } } },
+      'secrets.MASTER.source must be import: the class observed is of secrets that another service makes and rotates.',
+    ],
+    [
+      { source: { import: { arn } }, schedule: { cron: 'cron(0 2 1 * ? *)', window: '2h' } },
+      'secrets.MASTER.schedule must be left out: the service that manages a secret of class observed has its schedule.',
+    ],
+  ])('refuses what is not its own to say', (secret, sentence) => {
+    expect(() => resolved(deployment(secret))).toThrow(sentence);
+  });
+});

@@ -6,6 +6,8 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import { describe, expect, it } from 'vitest';
 import {
   goesBackByItself,
+  handOver,
+  isStoppedAt,
   type Plan,
   type PlanId,
   plans,
@@ -57,7 +59,7 @@ describe.each(planIds)('the state machine of %s', (id) => {
   });
 
   it('has the stages of the plan and of its ways out, their waits and its ends, and no other state', () => {
-    const known = [...plan.stages, ...waysOut.stall.stages, ...waysOut[wayBackOf(plan)].stages];
+    const known = [...plan.stages, ...waysOut.stall.stages, ...waysOut[wayBackOf(plan)].stages, ...handOver];
     for (const name of Object.keys(states)) {
       const plain = name.replace(/^wait (before|after) |: more\?$/g, '').replace(/ [0-9]+$/, '');
       expect([...known, 'done', 'superseded', 'stalled', 'rolled back']).toContain(plain);
@@ -85,7 +87,7 @@ describe.each(planIds)('the state machine of %s', (id) => {
   );
 
   it('leads from every stage that fails for good to a way out, with the failure beside the state', () => {
-    for (const stage of plan.stages) {
+    for (const [index, stage] of plan.stages.entries()) {
       const caught = (object(states[stage]).Catch ?? []) as unknown[];
       const asked = stage === plan.stages[0] && goesBackByItself(plan) ? caught.slice(0, 1) : [];
       const [first, last] = caught.slice(asked.length);
@@ -100,7 +102,9 @@ describe.each(planIds)('the state machine of %s', (id) => {
             .replace(/ [0-9]+$/, ''),
         ).toBe(next);
       }
-      expect(first).toEqual({ ErrorEquals: ['Superseded'], ResultPath: '$.failure', Next: 'superseded' });
+      // What is stopped must be started, whoever made another value current.
+      const Next = isStoppedAt(plan.stages, index) ? 'hand-over' : 'superseded';
+      expect(first).toEqual({ ErrorEquals: ['Superseded'], ResultPath: '$.failure', Next });
       expect(last).toMatchObject({ ErrorEquals: ['States.ALL'], ResultPath: '$.failure' });
     }
     expect(states.superseded).toMatchObject({ Type: 'Succeed' });

@@ -15,6 +15,8 @@ import { type Started, startTwin } from './twin-process.ts';
 
 export interface Platform {
   readonly world: TwinWorld;
+  /** The database's authority, as PEM. */
+  readonly ca: string;
   readonly stored: StoredData;
   readonly urls: Readonly<Record<string, string>>;
   readonly initial: TwinVariables;
@@ -67,6 +69,7 @@ export function storedPlatforms(): (twin: Twin) => Promise<Platform> {
     let own: Promise<Client> | null = null;
     return {
       world,
+      ca: postgres.ca ?? '',
       stored,
       urls,
       initial,

@@ -23,6 +23,8 @@ const jwt: ReportSecret = {
   rowsLeft: null,
   oldValueRefused: true,
   gapSeconds: 0.12,
+  statements: null,
+  logins: null,
 };
 
 const stalled: ReportSecret = {

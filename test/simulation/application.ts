@@ -31,7 +31,7 @@ export class Application {
   readonly #judge: Judge;
   readonly #canUse: (value: string, document: Task['document']) => boolean;
   #desired = 2;
-  #parked: number | null = null;
+  #parked: string | null = null;
 
   /** @param canUse values with which a task becomes healthy. */
   constructor(
@@ -79,8 +79,8 @@ export class Application {
         (task): EcsTask => ({ createdAt: new Date(task.createdAt), running: true, healthy: true }),
       ),
     stopping: async () => 0,
-    park: async (_arn, desired) => {
-      this.#parked = desired;
+    park: async (_arn, note) => {
+      this.#parked = note;
     },
     scale: async (cluster, service, desired, fresh) => {
       this.#desired = desired;

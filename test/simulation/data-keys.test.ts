@@ -1,8 +1,10 @@
 /** Keys that stored data is under: what the enumeration does not decide. */
 import { describe, expect, test } from 'vitest';
-import { givenUpLabel } from '../../lambdas/contract/marks.ts';
+import { keyId } from '../../lambdas/contract/ciphers.ts';
+import { givenUpLabel, stoppedTag } from '../../lambdas/contract/marks.ts';
 import { plans, wayBackOf, waysOut } from '../../lambdas/contract/plan.ts';
 import { acknowledgedTag, rowId } from '../../lambdas/contract/reencryption.ts';
+import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { dataSettings, envelope, keyring, single, versioned, withData } from './data-settings.ts';
 import { Checker } from './invariants.ts';
 import { type Setting, secretName, World } from './world.ts';
@@ -18,6 +20,7 @@ async function started(setting: Setting): Promise<{ world: World; checker: Check
 }
 
 const keyIn = (world: World) => world.currentDocument()?.value('KEY').reveal() ?? '';
+const idOf = (key: string) => keyId(new Sensitive(key));
 const endsOf = (world: World) => world.rollouts.map(({ end }) => end);
 const keysOfRows = (world: World) =>
   new Set([...(world.store?.rows.values() ?? [])].map(({ under }) => under));
@@ -42,6 +45,7 @@ describe('a rotation', () => {
       expect(world.currentDocument()?.memory?.phase).toBe('retired');
       expect(keyIn(world)).not.toBe(key);
       expectSettled(world, keyIn(world));
+      expect(world.rollouts[0]?.last.keys).toMatchObject({ write: idOf(keyIn(world)), others: [] });
       // Each slice after the first is a task and a choice.
       const further = 2 * ((world.rollouts[0]?.last.reencryption?.slices ?? 0) - 1);
       expect((world.rollouts[0]?.transitions ?? 0) - further).toBeLessThan(20);
@@ -185,6 +189,39 @@ describe('an operator who asks to go back', () => {
       expectSettled(world, key);
     },
   );
+});
+
+describe('the versions that a hook is told', () => {
+  test('hold every key on the way back too, when AWSPREVIOUS is on another version by then', async () => {
+    const { world, checker, key } = await started({
+      ...withData(keyring, { consumers: 1 }),
+      options: { ...keyring.options, introduce: false },
+    });
+    world.abortAt = plans['overlap-and-reencrypt'].stages.indexOf('verify') + 1;
+    await world.rotate();
+    await world.clock.advance(hour);
+    const given = world.currentId();
+    // Back to the first version; the data is not moved yet.
+    world.abortAt = 3;
+    world.goBack();
+    await world.clock.advance(hour);
+    const target = world.currentId() ?? '';
+    // Somebody types a value, and takes it back.
+    await world.edit();
+    const typed = world.currentId() ?? '';
+    await world.asOperator('UpdateSecretVersionStage', {
+      SecretId: secretName,
+      VersionStage: 'AWSCURRENT',
+      MoveToVersionId: target,
+      RemoveFromVersionId: typed,
+    });
+    expect(world.versions().find(({ labels }) => labels.includes('AWSPREVIOUS'))?.id).not.toBe(given);
+    world.resume();
+    await world.clock.advance(6 * hour);
+    expect(endsOf(world).at(-1)).toBe('rolled-back');
+    expectSettled(world, key);
+    expect(checker.broken.filter((sentence) => sentence.includes('was not told'))).toEqual([]);
+  });
 });
 
 describe('what its rollout gave up', () => {
@@ -337,5 +374,152 @@ describe('consumers that fail', () => {
     expect(endsOf(world)).toEqual(['rolled-back']);
     expect(world.application.values.length).toBeGreaterThan(0);
     expectSettled(world, key);
+  });
+});
+
+describe('a value that somebody makes current while the consumers are stopped', () => {
+  /** Where in the trace of a plain rotation something is called for the n-th time. */
+  async function callOf(name: string, nth = 0): Promise<number> {
+    const { world } = await started(single);
+    stopsSlowly(world);
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    const calls = [...world.gate.trace.entries()].filter(([, call]) => call === name);
+    const [index] = calls[nth] ?? [];
+    if (index === undefined) throw new Error(`${name} is not called so often`);
+    return index;
+  }
+
+  async function edited(call: number, edit?: (world: World) => Promise<unknown>) {
+    const checker = new Checker();
+    const world = new World(single, new Map([[call, 'console-edit']]), 7, checker.check);
+    if (edit !== undefined) {
+      world.edit = async () => {
+        world.edits.push('moved');
+        await edit(world);
+      };
+    }
+    await world.start();
+    stopsSlowly(world);
+    const key = keyIn(world);
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    return { world, checker, key };
+  }
+
+  /** A value that is typed in the very moment in which a rotation ends looks like one that it made. */
+  function stopsSlowly(world: World): void {
+    let left = 2;
+    Object.assign(world.application.ecs, {
+      stopping: async () => {
+        left -= 1;
+        return Math.max(0, left);
+      },
+    });
+  }
+
+  const moveCurrent = (world: World, to: string) =>
+    world.asOperator('UpdateSecretVersionStage', {
+      SecretId: secretName,
+      VersionStage: 'AWSCURRENT',
+      MoveToVersionId: to,
+      RemoveFromVersionId: world.currentId() ?? '',
+    });
+  const stoppedMark = async (world: World) => {
+    const { Tags = [] } = await world.asOperator('DescribeSecret', { SecretId: secretName });
+    return (Tags as { Key: string; Value: string }[]).find(({ Key }) => Key === stoppedTag)?.Value;
+  };
+
+  test.each([
+    ['before any row is moved', 'SELECT', 0],
+    ['when one row is moved', 'UPDATE', 1],
+    ['when every row is moved', 'UPDATE', 3],
+  ])(
+    'a key that opens nothing, %s: it stalls and says what to do; that done, it completes',
+    async (_when, name, nth) => {
+      const { world, checker } = await edited(await callOf(name, nth));
+      expect(endsOf(world)).toEqual(['stalled']);
+      expect(world.applications.flatMap(({ values }) => values)).toEqual([]);
+      const { versionId } = world.rollouts[0] ?? {};
+      const { detail } = world.events.at(-1) ?? {};
+      expect(detail).toMatchObject({ code: 'ConsumersStopped', next: 'npx keyturn resume SECRET' });
+      expect(detail?.reason).toMatch(
+        new RegExp(
+          `was made current by hand, and \\d+ data are under another key .+ stay so. Version ${versionId} holds every key`,
+        ),
+      );
+      expect(await stoppedMark(world)).toContain(versionId);
+
+      // What the person does next is an edit too.
+      world.edits.push(versionId ?? '');
+      await moveCurrent(world, versionId ?? '');
+      world.resume();
+      await world.clock.advance(24 * hour);
+      expect(endsOf(world)).toEqual(['stalled', 'completed']);
+      expectSettled(world, keyIn(world));
+      expect(await stoppedMark(world)).toBe('none');
+      expect(checker.broken).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['before any row is moved', 'SELECT', 0],
+    ['when every row is moved', 'UPDATE', 3],
+  ])('a key that opens nothing, %s: resumed as it is, it is given up', async (_when, name, nth) => {
+    const { world, key } = await edited(await callOf(name, nth));
+    world.resume();
+    await world.clock.advance(24 * hour);
+    expect(endsOf(world)).toEqual(['stalled', 'rolled-back']);
+    expectSettled(world, key);
+    expect(await stoppedMark(world)).toBe('none');
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    expect(endsOf(world).at(-1)).toBe('completed');
+    expectSettled(world, keyIn(world));
+  });
+
+  test('the version from before, while all data is under its key still: it starts the consumers with that', async () => {
+    const { world, checker, key } = await edited((await callOf('SELECT')) - 1, (at) =>
+      moveCurrent(at, at.versions()[0]?.id ?? ''),
+    );
+    expect(endsOf(world)).toEqual(['superseded']);
+    expectSettled(world, key);
+    expect(world.events.at(-1)).toMatchObject({ type: 'Rollout Completed' });
+    expect(await stoppedMark(world)).toBe('none');
+    await world.rotate();
+    await world.clock.advance(24 * hour);
+    expect(endsOf(world)).toEqual(['superseded', 'completed']);
+    expectSettled(world, keyIn(world));
+    expect(checker.broken).toEqual([]);
+  });
+
+  test('the version from before, when a row is under the new key: it does not start them', async () => {
+    const { world } = await edited(await callOf('UPDATE', 1), (at) =>
+      moveCurrent(at, at.versions()[0]?.id ?? ''),
+    );
+    expect(endsOf(world)).toEqual(['stalled']);
+    expect(world.applications.flatMap(({ values }) => values)).toEqual([]);
+  });
+
+  test('is told again every day, until they run', async () => {
+    const { world } = await edited(await callOf('UPDATE', 1));
+    world.sweepEvery();
+    const told = () =>
+      world.events.filter(({ detail }) =>
+        detail.reason?.startsWith('The consumers of shop/secret were stopped'),
+      );
+    await world.clock.advance(3 * 24 * hour);
+    expect(told()).toHaveLength(3);
+    expect(told()[0]).toMatchObject({
+      type: 'Rollout Stalled',
+      detail: { next: 'npx keyturn resume SECRET' },
+    });
+    const { versionId = '' } = world.rollouts[0] ?? {};
+    world.edits.push(versionId);
+    await moveCurrent(world, versionId);
+    world.resume();
+    await world.clock.advance(5 * 24 * hour);
+    expect(endsOf(world)).toEqual(['stalled', 'completed']);
+    expect(told()).toHaveLength(3);
   });
 });

@@ -3,8 +3,7 @@
  * stored, never what the code under test says of itself.
  */
 import { flawOf } from '../../lambdas/contract/events.ts';
-import type { VersionSnapshot } from '../../lib/rehearsal/endpoint/secrets-manager/index.ts';
-import { documentOf, type Rollout, type RolloutEnd, type World } from './world.ts';
+import { documentOf, type Rollout, type RolloutEnd, textsOf, type World } from './world.ts';
 
 export class Checker {
   readonly broken: string[] = [];
@@ -151,6 +150,9 @@ export class Checker {
       if (!kept.has(under)) this.#break(after, `${id} is under a key that no labelled version holds`);
       if (plain !== store.acknowledged.get(id)) this.#break(after, `an acknowledged write of ${id} is lost`);
     }
+    for (const id of world.unnamedKeys.splice(0)) {
+      this.#break(after, `a hook was not told the version that holds the key ${id}`);
+    }
     const failed = store.failedReads.splice(0);
     if (failed.length > 0 && world.edits.length === 0) this.#break(after, `${failed[0]} could not be read`);
     const { memory } = world.currentDocument() ?? {};
@@ -276,12 +278,6 @@ export class Checker {
 function endOf(world: World, rollout: Rollout | undefined): RolloutEnd | 'open' {
   const end = rollout?.end ?? 'open';
   return end === 'aborted' ? (world.rollouts.at(-1)?.end ?? 'open') : end;
-}
-
-/** Every text of a version that may be a key: the members, and the parts of a list. */
-function textsOf(version: VersionSnapshot): string[] {
-  const document = documentOf(version);
-  return document.names().flatMap((name) => document.value(name).reveal().split(','));
 }
 
 function refusedAs(outcome: unknown, errorType: string): boolean {

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod/mini';
 import { type KeyRing, keyId } from '../../lambdas/contract/ciphers.ts';
-import { defineReencrypt, type SliceReport } from '../../lambdas/contract/reencryption.ts';
+import { defineReencrypt, type Slice, type SliceReport } from '../../lambdas/contract/reencryption.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 
 export interface Row {
@@ -135,6 +135,8 @@ export interface StorePort {
   page(after: string | null, count: number): Promise<readonly (Row & { id: string })[]>;
   swap(id: string, seen: Row, under: string): Promise<boolean>;
   readonly options: StoreFaults;
+  /** Hears of every slice before it is worked on. */
+  given(slice: Slice): void;
 }
 
 const pageRows = 2;
@@ -146,7 +148,9 @@ export const storeHook = defineReencrypt<{ readonly kind: 'memory' }, StorePort>
   statements: () => [],
   credentials: () => [],
 
-  async run(_hook, { ring, cursor }, port) {
+  async run(_hook, whole, port) {
+    port.given(whole);
+    const { ring, cursor } = whole;
     const from = found(cursor, port.options);
     const [report] = await Promise.all([
       slice(ring, from, port),
@@ -155,7 +159,9 @@ export const storeHook = defineReencrypt<{ readonly kind: 'memory' }, StorePort>
     return report;
   },
 
-  async count(_hook, { ring }, port) {
+  async count(_hook, whole, port) {
+    port.given(whole);
+    const { ring } = whole;
     const rows = await port.page(null, Number.POSITIVE_INFINITY);
     return counted(rows, ring, true, null);
   },

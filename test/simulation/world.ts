@@ -12,6 +12,8 @@ import type { KeyturnEvent } from '../../lambdas/contract/events.ts';
 import { consentTag, suppliedLabel } from '../../lambdas/contract/marks.ts';
 import type { Measurement } from '../../lambdas/contract/metrics.ts';
 import {
+  handOver,
+  isStoppedAt,
   type PlanId,
   plans,
   rollBackAskedError,
@@ -117,6 +119,8 @@ export class World {
   /** Everything that left the code under test and is not a call that carries a value. */
   readonly printed: string[] = [];
   readonly edits: string[] = [];
+  /** Ids of keys that a hook was to work with and that are in none of the versions it was told. */
+  readonly unnamedKeys: string[] = [];
   supplies = 0;
   /** Runs before each invocation of the rotation function. */
   beforeStep: () => void = () => {};
@@ -194,6 +198,7 @@ export class World {
           restorable: way.restorable,
           window: null,
           cutover: way.cutover,
+          ...(setting.secretClass.admission === 'elsewhere' ? { observed: true } : {}),
           together: way.cutover,
           consumers: this.applications.map((_one, index) => {
             const service = index === 0 ? 'web' : `web-${index + 1}`;
@@ -231,6 +236,7 @@ export class World {
     this.#arn = String(created.ARN);
     for (const { ecs } of this.applications) await ecs.forceDeployment('shop', 'web');
     await this.clock.advance(60_000);
+    if (this.#setting.secretClass.admission === 'elsewhere') return;
     await this.#rotateSecret({ RotationLambdaARN: functionArn, RotateImmediately: false });
     await this.clock.advance(60_000);
     if (this.#setting.secretClass.supplied) await this.supply();
@@ -240,6 +246,12 @@ export class World {
   /** "Rotate secret immediately". @returns false when Secrets Manager refuses, because one is under way. */
   async rotate(): Promise<boolean> {
     return this.#rotateSecret({});
+  }
+
+  /** The service that manages the secret rotates it. */
+  managedRotation(): string {
+    const members = { [this.#setting.variable]: this.#typed() };
+    return this.secrets.managedRotation(secretName, JSON.stringify({ ...this.#setting.initial, ...members }));
   }
 
   /** Saves a schedule: Secrets Manager tests a copy of the current version and rotates nothing. */
@@ -516,7 +528,8 @@ export class World {
   async #run(planId: PlanId, first: RolloutState, rollout: Rollout): Promise<void> {
     const end = await this.#walk(plans[planId].stages, first, rollout);
     if (end.is === 'through') rollout.end = 'completed';
-    else if (end.is !== 'failed') rollout.end = end.is;
+    else if (end.is === 'superseded') await this.#supersede(end, rollout);
+    else if (end.is === 'aborted') rollout.end = end.is;
     else if ((end.state as RolloutState).failure?.Error === rollBackAskedError) {
       await this.#leave(wayBackOf(plans[planId]), end.state, rollout);
     } else await this.#leave(wayOutOf(plans[planId], end.stage), end.state, rollout);
@@ -524,9 +537,17 @@ export class World {
 
   async #leave(way: WayOutId, state: unknown, rollout: Rollout): Promise<void> {
     const end = await this.#walk(waysOut[way].stages, state, rollout);
-    if (end.is === 'superseded' || end.is === 'aborted') rollout.end = end.is;
+    if (end.is === 'superseded') await this.#supersede(end, rollout);
+    else if (end.is === 'aborted') rollout.end = end.is;
     else if (end.is === 'failed' && way !== 'stall') await this.#leave('stall', end.state, rollout);
     else rollout.end = way === 'stall' ? 'stalled' : 'rolled-back';
+  }
+
+  /** Somebody has to start what the rollout has stopped. */
+  async #supersede({ stopped, state }: Superseded, rollout: Rollout): Promise<void> {
+    const end = stopped ? await this.#walk(handOver, state, rollout) : { is: 'through' as const };
+    if (end.is === 'failed') await this.#leave('stall', end.state, rollout);
+    else rollout.end = end.is === 'aborted' ? end.is : 'superseded';
   }
 
   async #walk(
@@ -534,13 +555,10 @@ export class World {
     first: unknown,
     rollout: Rollout,
   ): Promise<
-    | { is: 'through' }
-    | { is: 'superseded' }
-    | { is: 'aborted' }
-    | { is: 'failed'; stage: StageId; state: unknown }
+    { is: 'through' } | Superseded | { is: 'aborted' } | { is: 'failed'; stage: StageId; state: unknown }
   > {
     let state = first;
-    for (const id of way) {
+    for (const [index, id] of way.entries()) {
       rollout.entered.push(id);
       rollout.last = state as RolloutState;
       if (rollout.entered.length === this.abortAt) {
@@ -563,7 +581,7 @@ export class World {
         const held = ((result.state as RolloutState)[waitAfter] ?? 0) * 1000;
         await new Promise<void>((resolve) => this.clock.after(held, resolve));
       }
-      if (!result.ok) return ended(id, state, result.error);
+      if (!result.ok) return ended(way, index, state, result.error);
       state = result.state;
       const { repeats } = stages[id] as StageDescription;
       // The state machine comes back to a stage that has more to do.
@@ -571,7 +589,7 @@ export class World {
         rollout.transitions += 2;
         rollout.last = state as RolloutState;
         const again = await this.#stage(id, state, rollout);
-        if (!again.ok) return ended(id, state, again.error);
+        if (!again.ok) return ended(way, index, state, again.error);
         state = again.state;
       }
     }
@@ -615,6 +633,7 @@ export class World {
             fleets: new Map([['http', fleetHook.connect(this.#fleetPort(process))]]),
             reencryption: new Map([['memory', storeHook.connect(this.#storePort(process))]]),
             ...this.#targetPorts(process),
+            classes: new Map([[this.#setting.secretClass.id, this.#setting.secretClass]]),
             http: {
               send: (request) => this.gate.call('probe', process, () => this.application.answer(request)),
             },
@@ -651,7 +670,9 @@ export class World {
 
   #storePort(process: Process): StorePort {
     const { store } = this;
-    if (store === null) return { page: async () => [], swap: async () => false, options: noStoreFaults };
+    if (store === null) {
+      return { page: async () => [], swap: async () => false, options: noStoreFaults, given: () => {} };
+    }
     return {
       page: (afterRow, count) => this.gate.call('SELECT', process, async () => store.page(afterRow, count)),
       swap: (id, seen, row) =>
@@ -667,6 +688,17 @@ export class World {
           return store.swap(id, seen, row);
         }),
       options: store.faults,
+      given: ({ ring, versionIds }) => {
+        const named = this.versions().filter(({ id }) => versionIds.includes(id));
+        const texts = new Set(named.flatMap(textsOf));
+        for (const { id, text } of [ring.write, ...ring.others]) {
+          if (!texts.has(text.reveal())) this.unnamedKeys.push(id);
+        }
+        const first = named.find(({ id }) => id === versionIds[0]);
+        if (first === undefined || !textsOf(first).includes(ring.write.text.reveal())) {
+          this.unnamedKeys.push(ring.write.id);
+        }
+      },
     };
   }
 
@@ -686,7 +718,7 @@ export class World {
       stopping: (cluster, service) => call('DescribeTasks', () => of(service).stopping(cluster, service)),
       scale: (cluster, service, desired, fresh) =>
         call('UpdateService', () => of(service).scale(cluster, service, desired, fresh)),
-      park: (arn, desired) => call('TagResource', () => of(arn).park(arn, desired)),
+      park: (arn, note) => call('TagResource', () => of(arn).park(arn, note)),
     };
   }
 
@@ -730,15 +762,26 @@ export class World {
   }
 }
 
+/** A later version became current. */
+interface Superseded {
+  readonly is: 'superseded';
+  /** Whether the consumers were stopped then. */
+  readonly stopped: boolean;
+  readonly state: unknown;
+}
+
 /** How a walk ends at a stage that failed for good. */
 function ended(
-  stage: StageId,
-  state: unknown,
+  way: readonly StageId[],
+  index: number,
+  before: unknown,
   error: Error,
-): { is: 'superseded' } | { is: 'failed'; stage: StageId; state: unknown } {
-  if (error.name === supersededError) return { is: 'superseded' };
+): Superseded | { is: 'failed'; stage: StageId; state: unknown } {
   const failure = { Error: error.name, Cause: JSON.stringify({ errorMessage: error.message }) };
-  return { is: 'failed', stage, state: { ...(state as RolloutState), failure } };
+  const state = { ...(before as RolloutState), failure };
+  return error.name === supersededError
+    ? { is: 'superseded', stopped: isStoppedAt(way, index), state }
+    : { is: 'failed', stage: way[index] ?? 'settle', state };
 }
 
 const crashed: InvocationResult = {
@@ -746,6 +789,12 @@ const crashed: InvocationResult = {
   errorType: 'Runtime.ExitError',
   errorMessage: 'RequestId: 0 Error: Runtime exited with error: signal: killed',
 };
+
+/** Every text of a version that may be a key: the members, and the parts of a list. */
+export function textsOf(version: VersionSnapshot): string[] {
+  const document = documentOf(version);
+  return document.names().flatMap((name) => document.value(name).reveal().split(','));
+}
 
 export function documentOf(version: VersionSnapshot): SecretDocument {
   const { value } = version;

@@ -3,6 +3,7 @@ import { suppliedLabel } from '../../../lambdas/contract/marks.ts';
 import { holderOf } from '../../../lambdas/rotation/guards.ts';
 import { consentOn } from '../../../lib/operations/consents.ts';
 import { type Finding, findingsOf, type Limits, usualLimits } from '../../../lib/operations/findings.ts';
+import { keysSeen, keysSentence } from '../../../lib/operations/keys.ts';
 import { ageOf, lookAt, type Sighting } from '../../../lib/operations/look.ts';
 import { phaseOf as phaseIn } from '../../../lib/operations/phase.ts';
 import { moment, parseSpan, span } from '../../../lib/operations/spans.ts';
@@ -88,13 +89,22 @@ function textOf(seen: readonly Seen[], paint: Paint): string {
   });
   const table = columns([['SECRET', 'AGE', 'NEXT DUE BY', 'ROLLOUT', 'STATE'], ...rows]);
   const [heading = '', ...lines] = table.trimEnd().split('\n');
-  const details = seen.flatMap(({ sighting, findings }) =>
-    findings.map(
-      ({ weight, sentence, command: next }) =>
-        `${paint(meanings[weight], `${sighting.subject.secret.key}: ${sentence}`)}\n${next === null ? '' : `  → ${next}\n`}`,
-    ),
-  );
+  const details = seen.flatMap((one) => [...findingsText(one, paint), ...keysText(one, paint)]);
   return `${paint('heading', heading)}\n${lines.join('\n')}\n${details.length === 0 ? '' : `\n${details.join('')}`}`;
+}
+
+function findingsText({ sighting, findings }: Seen, paint: Paint): string[] {
+  return findings.map(
+    ({ weight, sentence, command: next }) =>
+      `${paint(meanings[weight], `${sighting.subject.secret.key}: ${sentence}`)}\n${next === null ? '' : `  → ${next}\n`}`,
+  );
+}
+
+/** Of data keys: which is in use and which are still accepted, where a rollout is in charge of the version. */
+function keysText({ sighting }: Seen, paint: Paint): string[] {
+  const keys = keysSeen(sighting);
+  if (keys === null || sighting.walked === null) return [];
+  return [`${paint('quiet', `${sighting.subject.secret.key}: ${keysSentence(keys)}`)}\n`];
 }
 
 /** A note takes nothing from a secret that is as it should be. */
@@ -126,6 +136,7 @@ function jsonOf({ sighting, findings }: Seen): object {
     arn: overview.arn,
     phase: phaseOf(sighting),
     overlap: overlapOf(sighting),
+    dataKeys: keysSeen(sighting),
     current:
       currentId === null
         ? null

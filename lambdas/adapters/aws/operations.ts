@@ -71,6 +71,7 @@ function operatorRollouts(client: SFNClient): OperatorRollouts {
             startedAt: answer.startDate ?? new Date(0),
             stoppedAt: answer.stopDate ?? null,
             input: answer.input ?? '{}',
+            output: answer.output ?? null,
             error: answer.error ?? null,
           };
         } catch (caught) {

@@ -114,7 +114,7 @@ export function systemsManager(signing: Signing): RunCommand {
         (page) => page.Commands,
       );
       return commands
-        .filter((command) => command.Comment === comment)
+        .filter(({ Comment = '' }) => Comment === comment || Comment.startsWith(`${comment} `))
         .map(({ CommandId, RequestedDateTime, Status, TargetCount }) => ({
           id: CommandId,
           requestedAt: new Date(RequestedDateTime * 1000),

@@ -38,7 +38,7 @@ export function ecsApi(client: ECSClient): Ecs {
       const parked = found.tags?.find(({ key }) => key === parkedTag)?.value;
       return {
         arn: found.serviceArn ?? '',
-        parked: parked === undefined ? null : Number(parked),
+        parked: parked ?? null,
         desired: found.desiredCount ?? 0,
         primary: {
           createdAt: primary.createdAt ?? new Date(0),
@@ -79,14 +79,14 @@ export function ecsApi(client: ECSClient): Ecs {
       );
     },
 
-    async park(resourceArn, desired) {
-      if (desired === null) {
+    async park(resourceArn, note) {
+      if (note === null) {
         await call('UntagResource', () =>
           client.send(new UntagResourceCommand({ resourceArn, tagKeys: [parkedTag] })),
         );
         return;
       }
-      const tags = [{ key: parkedTag, value: String(desired) }];
+      const tags = [{ key: parkedTag, value: note }];
       await call('TagResource', () => client.send(new TagResourceCommand({ resourceArn, tags })));
     },
 

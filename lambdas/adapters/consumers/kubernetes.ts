@@ -127,7 +127,13 @@ export function kubernetesApi(ask: AskCluster, secrets: Pick<Secrets, 'read'>): 
       return workloadState(workload, shaped(WorkloadObject, answer, workload.name));
     },
 
-    async annotate(place, workload, own, ofTemplate) {
+    async change(place, workload, { annotations: own, templateAnnotations = new Map(), replicas }) {
+      const spec = {
+        ...(replicas === undefined ? {} : { replicas }),
+        ...(templateAnnotations.size === 0
+          ? {}
+          : { template: { metadata: { annotations: Object.fromEntries(templateAnnotations) } } }),
+      };
       await ask({
         ...at(place),
         method: 'PATCH',
@@ -135,9 +141,7 @@ export function kubernetesApi(ask: AskCluster, secrets: Pick<Secrets, 'read'>): 
         action: `patch ${pluralOf[workload.kind]}.apps ${place.namespace}/${workload.name}`,
         body: JSON.stringify({
           metadata: { annotations: Object.fromEntries(own) },
-          ...(ofTemplate.size === 0
-            ? {}
-            : { spec: { template: { metadata: { annotations: Object.fromEntries(ofTemplate) } } } }),
+          ...(Object.keys(spec).length === 0 ? {} : { spec }),
         }),
         metadataOnly: true,
       });
@@ -302,13 +306,14 @@ function selectorOf({ matchLabels = {}, matchExpressions = [] }: z.infer<typeof 
 }
 
 function podOf({ metadata, status }: PodObject): Pod {
+  // An evicted pod stays in the list as Failed until it is collected.
+  const ended = status.phase === 'Succeeded' || status.phase === 'Failed';
   return {
     createdAt: new Date(metadata.creationTimestamp),
     annotations: new Map(Object.entries(metadata.annotations ?? {})),
     ready: isTrue('Ready', status.conditions),
-    // An evicted pod stays in the list as Failed until it is collected.
-    leaving:
-      metadata.deletionTimestamp !== undefined || status.phase === 'Succeeded' || status.phase === 'Failed',
+    leaving: metadata.deletionTimestamp !== undefined || ended,
+    ended,
   };
 }
 

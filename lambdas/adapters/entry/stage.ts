@@ -6,6 +6,7 @@ import type { ConnectedFleetKind } from '../../contract/fleet-hooks.ts';
 import type { ConnectedKind } from '../../contract/hooks.ts';
 import type { Events, Secrets } from '../../contract/ports.ts';
 import type { ConnectedReencryptKind } from '../../contract/reencryption.ts';
+import type { ClassDefinition } from '../../contract/secret-class.ts';
 import { type Environment, parseEnvironment } from '../../contract/settings.ts';
 import type { StageDefinition, StagePorts } from '../../contract/stage.ts';
 import { type ConnectedTarget, targetOf } from '../../contract/target.ts';
@@ -20,6 +21,8 @@ import { readSettings } from './settings.ts';
 
 /** What a stage may be given. The generated entry names what the stage declares, so that no more is bundled. */
 export interface Given {
+  /** The classes of the deployment's secrets. */
+  readonly classes?: readonly ClassDefinition[];
   readonly secrets?: () => Secrets;
   readonly events?: (environment: Environment) => Events;
   /** The kinds of consumers in use. */
@@ -45,6 +48,7 @@ export function stageFunction(stage: StageDefinition, given: Given) {
   const fleets = (given.fleets ?? []).map((connected) => connected());
   const reencryptions = (given.reencryptions ?? []).map((connected) => connected());
   const ports: StagePorts = {
+    classes: new Map((given.classes ?? []).map((one) => [one.id, one])),
     secrets: given.secrets?.() ?? notGiven(stage.id, 'secrets'),
     events: given.events?.(environment) ?? notGiven(stage.id, 'events'),
     consumers: new Map(consumers.map((kind) => [kind.kind, kind])),

@@ -37,7 +37,7 @@ export interface NewCommand {
 }
 
 export interface RunCommand {
-  /** The commands with this comment that were sent since a moment, youngest first. */
+  /** The commands with this comment, or with this comment and a further word, that were sent since a moment, youngest first. */
   sent(comment: string, since: Date): Promise<readonly SentCommand[]>;
   send(command: NewCommand): Promise<void>;
   results(commandId: string): Promise<readonly HostResult[]>;

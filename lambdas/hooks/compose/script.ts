@@ -1,4 +1,5 @@
 /** The script that Run Command runs on a host: POSIX sh, with Python for the file (rewrite.ts). */
+import { createHash } from 'node:crypto';
 import { inspectProgram, lockProgram, rewriteProgram } from './rewrite.ts';
 
 export interface HostScript {
@@ -31,8 +32,13 @@ export const exitCodes: ReadonlyMap<number, string> = new Map([
   [70, 'docker compose up failed'],
   [71, 'a service did not become healthy in time'],
   [72, 'the directory is not there'],
+  [73, 'docker compose stop failed, or a container of the service still runs'],
   [75, 'another restart holds the directory'],
+  [76, 'a service is stopped for another secret, whose rollout must end first'],
 ]);
+
+/** A file beside the compose file for each service that is stopped while data is moved; it holds the secret's mark. */
+const stoppedFile = '.keyturn-stopped.';
 
 /** Seconds that a restart waits for another one on the same directory. */
 const lockSeconds = 120;
@@ -48,17 +54,8 @@ const lockSeconds = 120;
  */
 export function hostScript(given: HostScript): string {
   const pairs = Object.entries(given.variables).map(([name, variable]) => quoted(`${name}=${variable}`));
-  return `set -u
-umask 077
-PATH="$PATH:/usr/local/bin:/usr/bin:/bin:/snap/bin"; export PATH
-AWS_PAGER=""; export AWS_PAGER
+  return `${opening(given, ['docker', 'aws', 'python3'])}
 # Lines about services, one each: name, containers, not healthy ones, oldest start, seconds.
-end() { echo "keyturn exit $1"; exit "$1"; }
-for tool in docker aws python3; do command -v "$tool" >/dev/null 2>&1 || end 64; done
-docker compose version >/dev/null 2>&1 || end 64
-cd ${quoted(given.directory)} 2>/dev/null || end 72
-hold() { exec 9<. || end 72; python3 -c ${quoted(lockProgram)} ${lockSeconds} || end 75; }
-hold
 python3 -c ${quoted(rewriteProgram)} ${quoted(given.secretId)} ${quoted(given.versionId)} ${quoted(given.region)} ${quoted(given.file)} ${pairs.join(' ')} 2>/dev/null 9<&-
 code=$?
 case $code in 0|10) ;; *) end "$code" ;; esac
@@ -68,7 +65,10 @@ ${given.gatherSeconds > 0 ? `exec 9<&-\nsleep ${given.gatherSeconds}\nhold\n` : 
   # One id a word.
   docker inspect $containers 2>/dev/null 9<&- | python3 -c ${quoted(inspectProgram)} ${quoted(given.file)} ${given.since.getTime()} 9<&-
 }
+${refuseOthers(given)}
 for service in ${given.services.map(quoted).join(' ')}; do
+  # From here on it may run: whoever dies in between starts it with the next try.
+  rm -f "${stoppedFile}$service"
   begun=$(date +%s)
   state=$(look "$service")
   set -- $state
@@ -92,6 +92,57 @@ end 0
 `;
 }
 
+export type StopScript = Pick<HostScript, 'secretId' | 'directory' | 'services'>;
+
+/**
+ * Stops the services, and marks them as stopped for this secret before it does: until then the restart for another
+ * secret brings its value and starts none of them. A container with `restart: always` comes back when the host or its
+ * Docker daemon starts anew (Docker documentation, "Start containers automatically"); `unless-stopped` stays down.
+ */
+export function stopScript(given: StopScript): string {
+  return `${opening(given, ['docker', 'python3'])}
+${refuseOthers(given)}
+for service in ${given.services.map(quoted).join(' ')}; do
+  echo ${quoted(markOf(given.secretId))} >"${stoppedFile}$service" || end 68
+done
+for service in ${given.services.map(quoted).join(' ')}; do
+  docker compose stop "$service" >/dev/null 2>&1 9<&- || { echo "keyturn failed $service"; end 73; }
+  for container in $(docker compose ps --all --quiet "$service" 2>/dev/null 9<&-); do
+    # Only the word is printed: the rest of what inspect knows is an environment.
+    running=$(docker inspect --format '{{.State.Running}}' "$container" 2>/dev/null 9<&-)
+    [ "$running" = false ] || { echo "keyturn failed $service"; end 73; }
+  done
+  echo "keyturn stopped $service"
+done
+end 0
+`;
+}
+
+/** What every script begins with: the tools, the directory, and the lock on it. */
+function opening({ directory }: StopScript, tools: readonly string[]): string {
+  return `set -u
+umask 077
+PATH="$PATH:/usr/local/bin:/usr/bin:/bin:/snap/bin"; export PATH
+AWS_PAGER=""; export AWS_PAGER
+end() { echo "keyturn exit $1"; exit "$1"; }
+for tool in ${tools.join(' ')}; do command -v "$tool" >/dev/null 2>&1 || end 64; done
+docker compose version >/dev/null 2>&1 || end 64
+cd ${quoted(directory)} 2>/dev/null || end 72
+hold() { exec 9<. || end 72; python3 -c ${quoted(lockProgram)} ${lockSeconds} || end 75; }
+hold`;
+}
+
+/** Ends the script where one of the services is stopped for another secret. */
+function refuseOthers({ secretId, services }: StopScript): string {
+  return `for service in ${services.map(quoted).join(' ')}; do
+  [ ! -e "${stoppedFile}$service" ] || [ "$(cat "${stoppedFile}$service")" = ${quoted(markOf(secretId))} ] || { echo "keyturn failed $service"; end 76; }
+done`;
+}
+
+function markOf(secretId: string): string {
+  return createHash('sha256').update(secretId).digest('hex').slice(0, 16);
+}
+
 /** A word of the shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
@@ -107,6 +158,8 @@ export interface ServiceReport {
 
 export interface HostReport {
   readonly services: readonly ServiceReport[];
+  /** The services that a stop has found without a running container. */
+  readonly stopped: readonly string[];
   /** The service that did not come up or did not become healthy; null: none. */
   readonly failed: string | null;
   /** Null: the script printed no end. */
@@ -116,6 +169,7 @@ export interface HostReport {
 const name = '([a-zA-Z0-9][a-zA-Z0-9._-]*)';
 const moment = '(-|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+))';
 const serviceLine = new RegExp(`^keyturn service ${name} (\\d+) (\\d+) ${moment} (\\d+)$`);
+const stoppedLine = new RegExp(`^keyturn stopped ${name}$`);
 const failureLine = new RegExp(`^keyturn (?:failed|unhealthy) ${name}$`);
 
 /** Reads the script's own lines and nothing else of the output, so that nothing else can be repeated. */
@@ -140,6 +194,7 @@ export function reportOf(output: string): HostReport {
         },
       ];
     }),
+    stopped: lines.flatMap((line) => stoppedLine.exec(line)?.[1] ?? []),
     failed: first(failureLine),
     exitCode: exit === null ? null : Number(exit),
   };

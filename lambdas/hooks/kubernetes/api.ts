@@ -60,12 +60,23 @@ export interface WorkloadState {
   readonly templateAnnotations: ReadonlyMap<string, string>;
 }
 
+export interface WorkloadChange {
+  /** Its own annotations; null takes one away. */
+  readonly annotations: ReadonlyMap<string, string | null>;
+  /** Those of its pod template: a change restarts its pods. Default: none. */
+  readonly templateAnnotations?: ReadonlyMap<string, string>;
+  /** How many pods it is to have. Default: as many as it has. */
+  readonly replicas?: number;
+}
+
 export interface Pod {
   readonly createdAt: Date;
   readonly annotations: ReadonlyMap<string, string>;
   readonly ready: boolean;
   /** It has a deletion time, or it has ended. */
   readonly leaving: boolean;
+  /** None of its containers runs any more. */
+  readonly ended: boolean;
 }
 
 export interface ExternalSecretState {
@@ -82,13 +93,8 @@ export type ExternalSecretsVersion = 'v1' | 'v1beta1';
 
 export interface Kubernetes {
   workload(place: Place, workload: Workload): Promise<WorkloadState>;
-  /** Sets annotations of a workload and of its pod template; a change of the latter restarts its pods. */
-  annotate(
-    place: Place,
-    workload: Workload,
-    annotations: ReadonlyMap<string, string>,
-    templateAnnotations: ReadonlyMap<string, string>,
-  ): Promise<void>;
+  /** All of it at once, or nothing. */
+  change(place: Place, workload: Workload, change: WorkloadChange): Promise<void>;
   pods(place: Place, selector: string): Promise<readonly Pod[]>;
   externalSecret(place: Place, version: ExternalSecretsVersion, name: string): Promise<ExternalSecretState>;
   /** @returns the state at the moment of the change. */

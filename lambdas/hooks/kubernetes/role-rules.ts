@@ -2,7 +2,9 @@
  * What the function's identity may do inside the cluster: rules of an RBAC Role in the consumer's namespace
  * (Kubernetes documentation, "Using RBAC Authorization"). The identity is mapped by an EKS access entry whose
  * principal is the role of the redeploy function (EKS user guide, "Grant IAM users access to Kubernetes with
- * EKS access entries"); a RoleBinding gives its group the Role.
+ * EKS access entries"); a RoleBinding gives its group the Role. Where consumers are stopped while data is moved, the role
+ * of the function of the stage quiesce needs an access entry too, and of these rules only those of workloads and pods:
+ * to scale a workload is a patch of it.
  */
 import type { Workload, WorkloadKind } from './api.ts';
 

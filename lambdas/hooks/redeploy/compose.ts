@@ -7,9 +7,11 @@ import {
   type IamStatement,
   type Renewal,
   type Renewing,
+  type Stopping,
 } from '../../contract/hooks.ts';
 import type { HostResult, Hosts, RunCommand, SentCommand } from '../compose/api.ts';
-import { exitCodes, hostScript, reportOf } from '../compose/script.ts';
+import { hostScript, reportOf, stopScript } from '../compose/script.ts';
+import { failureOn, mayRepeat, stillRunning, stopLasts } from '../compose/stopping.ts';
 
 /** A tag of EC2, of which IAM's own wildcards and variables are no part. */
 const TagPart = (most: number) =>
@@ -78,6 +80,9 @@ const Consumer = z.strictObject({
 });
 type Consumer = z.infer<typeof Consumer>;
 
+/** Hosts that run a command at once, at most: Systems Manager takes 50 by default. */
+const mostAtOnce = 50;
+
 /** Seconds beside the waits for health: fetching, rewriting, pulling no image, another restart's lock. */
 const spareSeconds = 300;
 
@@ -116,6 +121,28 @@ export const hook = defineRedeploy<Consumer, RunCommand>({
 
   /** Without the hosts: a tag and an id may mean the same one, and two that differ cost a wait and no more. */
   restarts: ({ directory, services }) => services.map((service) => `compose/${directory}/${service}`),
+
+  /** Needs nothing beyond the restart: it is another script on the same hosts. */
+  async quiesce(consumer, stopping, systems, clock) {
+    const since = new Date(clock.now().getTime() - stopLasts);
+    const [last] = await systems.sent(
+      `${stopCommentOf(consumer, stopping.secretId)} ${stopping.stop}`,
+      since,
+    );
+    if (last === undefined || mayRepeat(last, clock.now())) {
+      await systems.send({
+        hosts: consumer.hosts,
+        comment: `${stopCommentOf(consumer, stopping.secretId)} ${stopping.stop}`,
+        script: stopScriptOf(consumer, stopping),
+        timeoutSeconds: consumer.services.length * consumer.healthSeconds + spareSeconds,
+        // Nothing is to go on serving.
+        hostsAtOnce: mostAtOnce,
+      });
+      return { idle: false, reason: 'the hosts are asked to stop its services' };
+    }
+    const reason = await stillRunning(consumer, last, systems);
+    return reason === null ? { idle: true } : { idle: false, reason };
+  },
 
   async begin(consumer, renewing, systems) {
     const last = await lastSent(consumer, renewing, systems);
@@ -163,13 +190,16 @@ function onHosts(hosts: Hosts): IamStatement {
   };
 }
 
+/** A restart that was sent before the services were stopped has not started what is stopped. */
 async function lastSent(
   consumer: Consumer,
   renewing: Renewing,
   systems: RunCommand,
 ): Promise<SentCommand | null> {
   const [last] = await systems.sent(commentOf(consumer, renewing), renewing.since);
-  return last ?? null;
+  if (last === undefined) return null;
+  const [stop] = await systems.sent(stopCommentOf(consumer, renewing.secretId), renewing.since);
+  return stop !== undefined && stop.requestedAt > last.requestedAt ? null : last;
 }
 
 /** Seconds in which other secrets may bring their values to the file before the services restart. */
@@ -180,6 +210,19 @@ function gatherTime({ shared = false }: Renewing): number {
 /** Says which restart it is: the version, its publication, the secret and the consumer. At most 100 characters. */
 function commentOf(consumer: Consumer, { secretId, versionId, since }: Renewing): string {
   return `keyturn ${versionId} ${digest([secretId, since.toISOString(), consumer]).slice(0, 20)}`;
+}
+
+/** Says which stop it is of: the secret and the consumer; a further word is the stop's own. At most 100 characters. */
+function stopCommentOf(consumer: Consumer, secretId: string): string {
+  return `keyturn stop ${digest([secretId, consumer]).slice(0, 20)}`;
+}
+
+function stopScriptOf({ directory, services }: Consumer, { secretId, stop }: Stopping): string {
+  if (/^[A-Za-z0-9]{1,40}$/.test(stop)) return stopScript({ secretId, directory, services });
+  throw new KeyturnError({
+    code: 'SettingsInvalid',
+    message: 'A stop must be named by 1–40 letters and digits.',
+  });
 }
 
 function digest(what: unknown): string {
@@ -213,12 +256,8 @@ function lackingOn(
   { services }: Consumer,
   { since }: Renewing,
 ): string | null {
+  if (state === 'failed') return failureOn({ instance, state, detail, output });
   const report = reportOf(output);
-  if (state === 'failed') {
-    const meaning = report.exitCode === null ? null : (exitCodes.get(report.exitCode) ?? null);
-    const where = report.failed === null ? '' : ` (service ${report.failed})`;
-    return `${instance}: ${meaning ?? `the command ended with ${detail}`}${where}`;
-  }
   if (state === 'under-way') return `${instance}: the command is under way`;
   for (const service of services) {
     const found = report.services.find((line) => line.service === service);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { defineRedeploy } from '../../contract/hooks.ts';
 
@@ -11,8 +12,8 @@ export interface EcsTask {
 export interface EcsServiceState {
   readonly arn: string;
   readonly desired: number;
-  /** How many tasks a quiesce found and is to be started again; null: nothing was stopped. */
-  readonly parked: number | null;
+  /** What a quiesce has noted on the service (`parkedTag`); null: nothing was stopped. */
+  readonly parked: string | null;
   /** Of the deployment that should win. */
   readonly primary: {
     readonly createdAt: Date;
@@ -31,12 +32,26 @@ export interface Ecs {
   stopping(cluster: string, service: string): Promise<number>;
   /** Wants another number of tasks; `fresh`: of a new deployment. */
   scale(cluster: string, service: string, desired: number, fresh: boolean): Promise<void>;
-  /** Remembers on the service how many tasks are to be started again; null forgets it. */
-  park(serviceArn: string, desired: number | null): Promise<void>;
+  /** Notes on the service what is to be started again; null forgets it. */
+  park(serviceArn: string, note: string | null): Promise<void>;
 }
 
-/** The tag of an ECS service that Keyturn stopped: how many tasks it had. */
+/** The tag of an ECS service that Keyturn stopped: how many tasks it had, and the mark of the secret it was for. */
 export const parkedTag = 'keyturn:parked';
+
+/** @returns null when nothing stopped it, or when it was started since. */
+function parkedIn(
+  { parked, desired }: EcsServiceState,
+  secretId: string,
+): { readonly tasks: number; readonly own: boolean } | null {
+  if (parked === null || desired > 0) return null;
+  const [tasks, mark] = parked.split(' ');
+  return { tasks: Number(tasks), own: mark === markOf(secretId) };
+}
+
+function markOf(secretId: string): string {
+  return createHash('sha256').update(secretId).digest('hex').slice(0, 16);
+}
 
 const Consumer = z.object({
   kind: z.literal('ecs'),
@@ -90,10 +105,17 @@ export const hook = defineRedeploy<Consumer, Ecs>({
    * The count is noted before anything stops: a process that dies in between leaves a note too many, never one too
    * few. An autoscaling group with a minimum starts tasks again: its scaling must be suspended by its owner.
    */
-  async quiesce({ cluster, service }, ecs) {
-    const { arn, desired } = await ecs.state(cluster, service);
+  async quiesce({ cluster, service }, { secretId }, ecs) {
+    const state = await ecs.state(cluster, service);
+    const { arn, desired } = state;
+    if (parkedIn(state, secretId)?.own === false) {
+      return {
+        idle: false,
+        reason: `${service} is stopped for another secret, whose rollout must end first`,
+      };
+    }
     if (desired > 0) {
-      await ecs.park(arn, desired);
+      await ecs.park(arn, `${desired} ${markOf(secretId)}`);
       await ecs.scale(cluster, service, 0, false);
     }
     const running = (await ecs.tasks(cluster, service)).length + (await ecs.stopping(cluster, service));
@@ -102,21 +124,25 @@ export const hook = defineRedeploy<Consumer, Ecs>({
       : { idle: false, reason: `${running} tasks of ${service} still run` };
   },
 
-  async begin({ cluster, service }, { since }, ecs) {
-    const { arn, primary, parked, desired } = await ecs.state(cluster, service);
-    if (parked !== null) {
-      if (desired === 0) await ecs.scale(cluster, service, parked, true);
-      await ecs.park(arn, null);
-      if (desired === 0) return;
-    }
+  async begin({ cluster, service }, { secretId, since }, ecs) {
+    const state = await ecs.state(cluster, service);
+    const { arn, primary } = state;
+    const parked = parkedIn(state, secretId);
+    // Data is being moved for another secret: its rollout starts the service, with this value too.
+    if (parked?.own === false) return;
+    if (parked !== null) await ecs.scale(cluster, service, parked.tasks, true);
+    if (state.parked !== null) await ecs.park(arn, null);
+    if (parked !== null) return;
     const youngEnough = primary.createdAt > since && primary.rollout !== 'failed';
     if (!youngEnough) await ecs.forceDeployment(cluster, service);
   },
 
-  async look({ cluster, service }, { since }, ecs) {
+  async look({ cluster, service }, { secretId, since }, ecs) {
     const state = await ecs.state(cluster, service);
-    if (state.parked !== null && state.desired === 0) {
-      return { renewed: false, reason: `${service} is stopped and not started again yet` };
+    const parked = parkedIn(state, secretId);
+    if (parked !== null) {
+      const until = parked.own ? 'and not started again yet' : 'for another secret, whose rollout starts it';
+      return { renewed: false, reason: `${service} is stopped ${until}` };
     }
     if (state.primary.rollout === 'failed') {
       return {

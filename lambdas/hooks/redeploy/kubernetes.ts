@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { defineRedeploy, eachSecret, gatherSeconds, type Renewing } from '../../contract/hooks.ts';
 import type { Clock } from '../../contract/ports.ts';
 import type { Kubernetes, Place, Workload, WorkloadState } from '../kubernetes/api.ts';
+import { parkedIn, stopped, unparking } from '../kubernetes/parking.ts';
 import { lacking, lackingPods, moment, restartedAt, restartedAtKey } from '../kubernetes/progress.ts';
 import { type RoleRule, roleRules } from '../kubernetes/role-rules.ts';
 import { lackingRefresh, patched, refreshed } from '../kubernetes/sync.ts';
@@ -90,16 +91,37 @@ export const hook = defineRedeploy<Consumer, Kubernetes>({
     return null;
   },
 
+  /** Pods of a DaemonSet run wherever there is a node: it has no number that could be none. */
+  unstoppable({ workloads }) {
+    const daemons = workloads.find(({ kind }) => kind === 'DaemonSet');
+    return daemons === undefined ? null : `the DaemonSet ${daemons.name}`;
+  },
+
+  /** Needs nothing beyond the restart: `patch` on the workloads and `list` on pods. */
+  async quiesce(consumer, { secretId }, api) {
+    const place = placeOf(consumer);
+    const reasons = await Promise.all(
+      consumer.workloads.map(async (workload) => {
+        const reason = await stopped(api, place, workload, secretId);
+        return reason === null ? [] : [`${workload.kind} ${workload.name}: ${reason}`];
+      }),
+    );
+    const running = reasons.flat();
+    return running.length === 0 ? { idle: true } : { idle: false, reason: running.join(', ') };
+  },
+
   restarts: ({ cluster, region = '', namespace, workloads }) =>
     workloads.map(({ kind, name }) => ['kubernetes', region, cluster, namespace, kind, name].join('/')),
 
   async begin(consumer, renewing, api, clock) {
     const place = placeOf(consumer);
     const open = await Promise.all(
-      consumer.workloads.map(async (workload) => ({
-        workload,
-        begun: inPlaceSince(await api.workload(place, workload), renewing) !== null,
-      })),
+      consumer.workloads.map(async (workload) => {
+        const state = await api.workload(place, workload);
+        // An attempt before this one may have restarted it, and the stop came after that.
+        const stands = parkedIn(state, renewing.secretId)?.own === true;
+        return { workload, begun: inPlaceSince(state, renewing) !== null && !stands };
+      }),
     );
     const waiting = open.filter(({ begun }) => !begun);
     if (waiting.length === 0) return;
@@ -156,8 +178,8 @@ function synced(
 }
 
 /**
- * Restarts a workload, unless another secret's restart was begun when this value was in place already. Both
- * annotations are one change, so that after a crash there is the record with the restart or neither.
+ * Restarts a workload, unless another secret's restart was begun when this value was in place already. All
+ * of it is one change, so that after a crash there is the record with the restart or neither.
  */
 async function restart(
   workload: Workload,
@@ -170,12 +192,12 @@ async function restart(
   const state = await api.workload(place, workload);
   const last = restartedAt(state.templateAnnotations);
   const youngEnough = last !== null && last >= since && last > renewing.since;
-  await api.annotate(
-    place,
-    workload,
-    new Map([[recordKey(renewing), recordOf(renewing, since)]]),
-    youngEnough ? new Map() : new Map([[restartedAtKey, clock.now().toISOString()]]),
-  );
+  const start = unparking(state, renewing.secretId);
+  await api.change(place, workload, {
+    ...start,
+    annotations: new Map([...start.annotations, [recordKey(renewing), recordOf(renewing, since)]]),
+    templateAnnotations: youngEnough ? new Map() : new Map([[restartedAtKey, clock.now().toISOString()]]),
+  });
 }
 
 async function missingOf(
@@ -186,6 +208,10 @@ async function missingOf(
 ): Promise<string | null> {
   const { kind, name } = workload;
   const state = await api.workload(place, workload);
+  const parked = parkedIn(state, renewing.secretId);
+  if (parked !== null) {
+    return `${kind} ${name}: it is stopped ${parked.own ? 'and not started again yet' : 'for another secret, whose rollout starts it'}`;
+  }
   const since = inPlaceSince(state, renewing);
   if (since === null) return `${kind} ${name}: its restart has not begun`;
   const missing = lacking(state);

@@ -94,8 +94,9 @@ const mostPasses = 50;
 
 /**
  * A task of the team that moves the data, from beginning to end. It reads the values itself: `KEYTURN_SECRET_ARN`
- * names the secret, whose versions AWSCURRENT and AWSPREVIOUS hold every key that data may be under;
- * `KEYTURN_WRITE_KEY_ID` and `KEYTURN_OTHER_KEY_IDS` (separated by commas) name the keys, `KEYTURN_DO` is
+ * names the secret, and `KEYTURN_VERSION_IDS` (separated by commas) the versions of it that together hold every key that
+ * data may be under, the one with the key that data is to be under first. They are to be read by these ids: AWSPREVIOUS
+ * may be on another version by now. `KEYTURN_WRITE_KEY_ID` and `KEYTURN_OTHER_KEY_IDS` (separated by commas) name the keys, `KEYTURN_DO` is
  * `reencrypt` or `count`. It must compare what it replaces, and end with 0 only when all is done.
  *
  * Exit code 0 says that the task is done, and nothing says how much it did: counts are unknown. The evidence for
@@ -229,6 +230,7 @@ function requestOf(hook: Hook, slice: Slice, work: 'reencrypt' | 'count', pass: 
   const environment = {
     KEYTURN_DO: work,
     KEYTURN_SECRET_ARN: slice.secretId,
+    KEYTURN_VERSION_IDS: slice.versionIds.join(','),
     KEYTURN_WRITE_KEY_ID: slice.ring.write.id,
     KEYTURN_OTHER_KEY_IDS: slice.ring.others
       .map(({ id }) => id)

@@ -14,8 +14,13 @@ export interface ReencryptEvent {
   readonly schema: 1;
   /** `count`: look at everything again and change nothing. */
   readonly do: 'reencrypt' | 'count';
-  /** Full ARN. Its versions AWSCURRENT and AWSPREVIOUS hold every key that data may be under. */
+  /** Full ARN. */
   readonly secretArn: string;
+  /**
+   * Versions of it that together hold every key that data may be under, the one with the key that data is to be under
+   * first. To be read by these ids: AWSPREVIOUS may be on another version by now.
+   */
+  readonly versionIds: readonly string[];
   /** The key that data is to be under, and those that it may be under: see `keyId` in `lambdas/contract/ciphers.ts`. */
   readonly writeKeyId: string;
   readonly otherKeyIds: readonly string[];
@@ -109,7 +114,7 @@ async function invoked(
 }
 
 function eventOf(
-  { ring, secretId, dryRun }: Slice,
+  { ring, secretId, versionIds, dryRun }: Slice,
   work: ReencryptEvent['do'],
   cursor: string | null,
   remaining: number,
@@ -118,6 +123,7 @@ function eventOf(
     schema: 1,
     do: work,
     secretArn: secretId,
+    versionIds,
     writeKeyId: ring.write.id,
     otherKeyIds: ring.others.map(({ id }) => id),
     cursor,

@@ -29,7 +29,7 @@ export interface TableFacts {
   /** As the planner estimates it; -1: never analysed. */
   readonly estimatedRows: number;
   readonly bytes: number;
-  /** Triggers that an UPDATE fires. */
+  /** Triggers and rules that an UPDATE fires, here or in a partition. */
   readonly triggers: readonly string[];
   /** Replicas whose lag the user may not see. */
   readonly unseenReplicas: number;
@@ -114,6 +114,11 @@ const uniqueIndexes = `
      AND k.position <= i.indnkeyatts
    GROUP BY i.indexrelid HAVING bool_and(a.attname !~ ',')`;
 
+/** A trigger of a partitioned table has a copy in each partition, of the same name; a partition may have its own. */
 const updateTriggers = `
+  WITH parts AS (SELECT to_regclass($1) AS oid UNION SELECT relid FROM pg_partition_tree(to_regclass($1)))
   SELECT tgname AS name FROM pg_trigger
-   WHERE tgrelid = to_regclass($1) AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0`;
+   WHERE tgrelid IN (SELECT oid FROM parts) AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0
+  UNION
+  SELECT rulename FROM pg_rewrite WHERE ev_class IN (SELECT oid FROM parts) AND ev_type = '2' AND ev_enabled <> 'D'
+  ORDER BY name`;

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { RowContext, Stored } from '../../contract/ciphers.ts';
 import { type Column, quoted, tableOf } from './columns.ts';
-import type { Cells, Connection } from './connection.ts';
-import type { ColumnFacts } from './facts.ts';
+import type { Cells, Connection, Value } from './connection.ts';
+import type { TableFacts } from './facts.ts';
+import type { OwnWrites } from './own-writes.ts';
 
 /** A row as it was read. */
 export interface Row {
@@ -16,7 +17,12 @@ export interface Row {
 }
 
 export interface Page {
+  /** To be looked at. */
   readonly rows: readonly Row[];
+  /** Key of its last row; null: there is none. */
+  readonly end: readonly string[] | null;
+  /** With the rows that the sweep has written itself, and that nobody has written since. */
+  readonly seen: number;
   /** Nothing comes after it. */
   readonly last: boolean;
 }
@@ -29,7 +35,7 @@ export interface Rewritten {
 export interface Pages {
   /**
    * @param after the key of the last row that is done with; null: from the first one.
-   * @param limit rows at most; there are fewer where they are large (`mostPageBytes`).
+   * @param limit rows to be looked at, at most; there are fewer where they are large (`mostPageBytes`).
    */
   read(after: readonly string[] | null, limit: number): Promise<Page>;
   /**
@@ -43,60 +49,54 @@ export interface Pages {
 /** Bytes of ciphertext after which a page ends: three pages are in memory at a time, and rows may have megabytes. */
 const mostPageBytes = 8 * 1024 * 1024;
 
-/** @param facts of the columns, by name. */
+/** How many rows a page may pass over, as a multiple of those that it may hold. */
+const mostPassedOver = 10;
+
+/** Transactions that a page is compared with: those of its rows, and some where they lie less densely. */
+const mostTransactions = 4 * mostPassedOver;
+
+/**
+ * @param facts of the table, whose columns the statements cast to.
+ * @param own what this sweep has written over these two connections.
+ */
 export function pagesOf(
   column: Column,
-  facts: ReadonlyMap<string, ColumnFacts>,
+  facts: Facts,
+  own: OwnWrites,
   reader: Connection,
   writer: Connection,
 ): Pages {
-  const table = tableOf(column);
-  const key = column.key.map(quoted);
-  const keyTypes = column.key.map((name) => facts.get(name)?.type ?? 'text');
-  const value = quoted(column.column);
-  const valueType = facts.get(column.column)?.type === 'bytea' ? 'bytea' : 'text';
-  const extra = column.additionalData ?? [];
-  const raw = key.map((_, index) => `raw${index}`).join(', ');
-  const inner = [
-    ...key.map((name, index) => `${name} AS raw${index}, ${name}::text AS key${index}`),
-    'xmin::text AS xmin_text',
-    `${value} AS stored`,
-    ...(column.version === undefined ? [] : [`${quoted(column.version)}::text AS version`]),
-    ...extra.map((name, index) => `${quoted(name)}::text AS extra${index}`),
-  ].join(', ');
-  const outer = [
-    ...key.map((_, index) => `key${index}`),
-    'xmin_text',
-    'stored',
-    ...(column.version === undefined ? [] : ['version']),
-    ...extra.map((_, index) => `extra${index}`),
-  ].join(', ');
-  const bounds = keyTypes.map((type, index) => `$${index + 2}::${type}`).join(', ');
-  // The length of a large value is known without reading it, so that what is left out costs nothing.
-  const page = (bound: string) =>
-    `SELECT ${outer} FROM (
-       SELECT *, sum(octet_length(stored)) OVER (ORDER BY ${raw} ROWS UNBOUNDED PRECEDING) - octet_length(stored) AS before
-         FROM (SELECT ${inner} FROM ${table} WHERE ${value} IS NOT NULL${bound} ORDER BY ${key.join(', ')} LIMIT $1) AS page
-     ) AS sized WHERE before <= ${mostPageBytes} ORDER BY ${raw}`;
-  const first = page('');
-  const later = page(` AND (${key.join(', ')}) > (${bounds})`);
-  const update = updateOf(column, { table, key, keyTypes, value, valueType });
-  const names = { later: nameOf(later), update: nameOf(update) };
+  const select = selectOf(column, facts);
+  const update = updateOf(column, facts);
+  const names = { later: nameOf(select.later), update: nameOf(update) };
+  const cells = cellsOf(column);
 
   return {
     async read(after, limit) {
+      if (after === null) own.rewind();
+      const most = own.known ? limit * mostPassedOver : limit;
+      const asked = [most, limit, own.next(mostTransactions)];
       const { rows } =
         after === null
-          ? await reader.query(first, [limit])
-          : await reader.query(later, [limit, ...after], names.later);
-      const read = rows.map((row) => rowOf(row, column.key.length, extra.length));
-      return { rows: read, last: read.length < limit && bytesOf(read) <= mostPageBytes };
+          ? await reader.query(select.first, asked)
+          : await reader.query(select.later, [...asked, ...after], names.later);
+      const end = rows.at(-1);
+      if (end === undefined) return { rows: [], end: null, seen: 0, last: true };
+      own.reached(String(end.xmin_text));
+      const seen = end.nth === null ? rows.length : Number(end.nth);
+      return {
+        // The last row of a page is told even where it is passed over.
+        rows: (end.stored === null ? rows.slice(0, -1) : rows).map((row) => rowOf(row, cells)),
+        end: cells.key.map((name) => String(end[name])),
+        seen,
+        last: end.is_end === 't' && seen < most,
+      };
     },
 
     async write(rows, version) {
       if (rows.length === 0) return 0;
       const keys = column.key.map((_, index) => rows.map(({ row }) => row.key[index] ?? ''));
-      const { changed } = await writer.query(
+      const { rows: answered, changed } = await writer.query(
         update,
         [
           ...keys,
@@ -106,9 +106,88 @@ export function pagesOf(
         ],
         names.update,
       );
-      return changed;
+      const [told] = answered;
+      if (told === undefined) return changed;
+      own.note(String(told.transaction));
+      return Number(told.moved);
     },
   };
+}
+
+/** Names of the cells of a row. */
+interface RowCells {
+  readonly key: readonly string[];
+  readonly extra: readonly string[];
+}
+
+function cellsOf({ key, additionalData = [] }: Column): RowCells {
+  return {
+    key: key.map((_, index) => `key${index}`),
+    extra: additionalData.map((_, index) => `extra${index}`),
+  };
+}
+
+type Facts = Pick<TableFacts, 'columns' | 'triggers'>;
+
+function typesOf({ key }: Column, { columns }: Facts): readonly string[] {
+  return key.map((name) => columns.get(name)?.type ?? 'text');
+}
+
+/** `$1` rows that may be passed over or looked at, `$2` that may be looked at, `$3` the transactions that are passed over. */
+function selectOf(column: Column, facts: Facts): { readonly first: string; readonly later: string } {
+  const key = column.key.map(quoted);
+  const value = quoted(column.column);
+  const raw = key.map((_, index) => `raw${index}`).join(', ');
+  const extra = column.additionalData ?? [];
+  const cells = cellsOf(column);
+  const inner = [
+    ...key.map((name, index) => `${name} AS raw${index}, ${name}::text AS key${index}`),
+    'xmin::text AS xmin_text',
+    `CASE WHEN xmin = ANY($3::xid[]) THEN NULL ELSE ${value} END AS stored`,
+    ...(column.version === undefined ? [] : [`${quoted(column.version)}::text AS version`]),
+    ...extra.map((name, index) => `${quoted(name)}::text AS extra${index}`),
+  ].join(', ');
+  const outer = [
+    ...cells.key,
+    'xmin_text',
+    'stored',
+    ...(column.version === undefined ? [] : ['version']),
+    ...cells.extra,
+    // Few of them are told: NULL costs nothing.
+    'nullif(nth, looked_at) AS nth',
+    'nullif(is_end, false) AS is_end',
+  ].join(', ');
+  // The length of a large value is known without reading it, so that what is left out costs nothing.
+  const page = (bound: string) =>
+    `SELECT ${outer} FROM (
+       SELECT *, row_number() OVER along AS nth, count(stored) OVER along AS looked_at, lead(true) OVER along IS NULL AS is_end,
+              coalesce(sum(octet_length(stored)) OVER along - coalesce(octet_length(stored), 0), 0) AS before
+         FROM (SELECT ${inner} FROM ${tableOf(column)} WHERE ${value} IS NOT NULL${bound} ORDER BY ${key.join(', ')} LIMIT $1) AS page
+       WINDOW along AS (ORDER BY ${raw} ROWS UNBOUNDED PRECEDING)
+     ) AS sized WHERE before <= ${mostPageBytes} AND looked_at <= $2 AND (stored IS NOT NULL OR is_end) ORDER BY ${raw}`;
+  const bounds = typesOf(column, facts).map((type, index) => `$${index + 4}::${type}`);
+  return { first: page(''), later: page(` AND (${key.join(', ')}) > (${bounds.join(', ')})`) };
+}
+
+/**
+ * Tells its transaction only where nothing but itself writes in it. PostgreSQL takes no WITH for a table with rules,
+ * which count as triggers here.
+ */
+function updateOf(column: Column, facts: Facts): string {
+  const { version } = column;
+  const key = column.key.map(quoted);
+  const value = quoted(column.column);
+  const valueType = facts.columns.get(column.column)?.type === 'bytea' ? 'bytea' : 'text';
+  const types = [...typesOf(column, facts), 'xid', valueType];
+  const arrays = types.map((type, index) => `$${index + 1}::${type}[]`);
+  const names = [...key.map((_, index) => `key${index}`), 'xmin_read', 'stored'];
+  const tag = version === undefined ? '' : `, ${quoted(version)} = $${arrays.length + 1}::bigint`;
+  const sameRow = key.map((name, index) => `t.${name} = v.key${index}`).join(' AND ');
+  const update = `UPDATE ${tableOf(column)} AS t SET ${value} = v.stored${tag} FROM unnest(${arrays.join(', ')}) AS v(${names.join(', ')})
+    WHERE ${sameRow} AND t.xmin = v.xmin_read`;
+  return facts.triggers.length > 0
+    ? update
+    : `WITH moved AS (${update} RETURNING true) SELECT count(*) AS moved, txid_current() AS transaction FROM moved`;
 }
 
 /** A prepared statement of one column must not be taken for that of another one. */
@@ -116,38 +195,24 @@ function nameOf(statement: string): string {
   return createHash('sha256').update(statement).digest('hex').slice(0, 16);
 }
 
-function bytesOf(rows: readonly Row[]): number {
-  return rows.reduce((sum, { stored }) => sum + Buffer.byteLength(stored), 0);
-}
-
-interface Parts {
-  readonly table: string;
-  readonly key: readonly string[];
-  readonly keyTypes: readonly string[];
-  readonly value: string;
-  readonly valueType: string;
-}
-
-function updateOf({ version }: Column, { table, key, keyTypes, value, valueType }: Parts): string {
-  const arrays = [...keyTypes, 'xid', valueType].map((type, index) => `$${index + 1}::${type}[]`);
-  const names = [...key.map((_, index) => `key${index}`), 'xmin_read', 'stored'];
-  const tag = version === undefined ? '' : `, ${quoted(version)} = $${arrays.length + 1}::bigint`;
-  const sameRow = key.map((name, index) => `t.${name} = v.key${index}`).join(' AND ');
-  return `UPDATE ${table} AS t SET ${value} = v.stored${tag} FROM unnest(${arrays.join(', ')}) AS v(${names.join(', ')})
-    WHERE ${sameRow} AND t.xmin = v.xmin_read`;
-}
-
-function rowOf(row: Cells, keys: number, extras: number): Row {
-  const texts = (prefix: string, count: number) =>
-    Array.from({ length: count }, (_, index) => String(row[`${prefix}${index}`] ?? ''));
+function rowOf(row: Cells, cells: RowCells): Row {
   const { stored, version } = row;
   return {
-    key: texts('key', keys),
+    key: cells.key.map((name) => String(row[name])),
     xmin: String(row.xmin_text),
     stored: Buffer.isBuffer(stored) ? stored : String(stored),
-    context: {
-      ...(version === undefined || version === null ? {} : { version: Number(version) }),
-      ...(extras === 0 ? {} : { additionalData: Buffer.from(texts('extra', extras).join('|')) }),
-    },
+    context: contextOf(row, version, cells),
+  };
+}
+
+const noContext: RowContext = {};
+
+function contextOf(row: Cells, version: Value | undefined, { extra }: RowCells): RowContext {
+  if (extra.length === 0 && (version === undefined || version === null)) return noContext;
+  return {
+    ...(version === undefined || version === null ? {} : { version: Number(version) }),
+    ...(extra.length === 0
+      ? {}
+      : { additionalData: Buffer.from(extra.map((name) => String(row[name] ?? '')).join('|')) }),
   };
 }

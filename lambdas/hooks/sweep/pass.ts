@@ -58,16 +58,16 @@ export async function runPass(
   try {
     for (;;) {
       const page = await reading;
-      const end = page.rows.at(-1);
-      if (end === undefined) break;
-      reading = page.last ? Promise.resolve(page) : pages.read(end.key, batch);
+      const { end } = page;
+      if (end === null) break;
+      reading = page.last ? Promise.resolve(page) : pages.read(end, batch);
       // Awaited one round later: a failure in between must not count as one that nobody handles.
       reading.catch(() => {});
       const sorted = await sort(page.rows, pass);
       await writing;
-      writing = write(sorted, end, page.rows.length);
+      writing = write(sorted, end, page.seen);
       writing.catch(() => {});
-      await pace.after(page.rows.length);
+      await pace.after(page.seen);
       if (page.last) break;
       if (ports.remaining() <= 0) {
         await writing;
@@ -83,12 +83,12 @@ export async function runPass(
     throw caught;
   }
 
-  async function write(sorted: Sorted, last: Row, seen: number): Promise<void> {
+  async function write(sorted: Sorted, end: readonly string[], seen: number): Promise<void> {
     const { rewritten, setAside, under } = sorted;
     const moved = pass.writes ? await pages.write(rewritten, pass.ring.write.version) : 0;
     cursor = {
       ...cursor,
-      after: [...last.key],
+      after: [...end],
       seen: cursor.seen + seen,
       found: cursor.found + sorted.found,
       moved: cursor.moved + moved,

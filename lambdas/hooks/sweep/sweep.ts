@@ -8,6 +8,7 @@ import { type Column, codecOfColumn, targetOf } from './columns.ts';
 import type { Connection } from './connection.ts';
 import { begin, type Cursor, parseCursor, workOf } from './cursor.ts';
 import { factsOf, type TableFacts } from './facts.ts';
+import { OwnWrites } from './own-writes.ts';
 import { type PaceLimits, paceOf } from './pace.ts';
 import { pagesOf } from './pages.ts';
 import { demandRightCodec, runPass } from './pass.ts';
@@ -93,10 +94,12 @@ class Work {
       const [reader, writer] = clients;
       if (reader === undefined || writer === undefined) throw new TypeError('two connections were opened');
       const ready = await this.#prepare(reader);
+      let own = new OwnWrites();
       for (;;) {
         const next = ready[this.#cursor.column];
         if (next === undefined) return this.#tally.report(null);
-        const inTime = await this.#pass(next, reader, writer);
+        const inTime = await this.#pass(next, own, reader, writer);
+        if (ready[this.#cursor.column] !== next) own = new OwnWrites();
         if (this.#cursor.column >= ready.length) return this.#tally.report(null);
         if (!inTime || this.#ports.remaining() <= 0) return this.#tally.report(this.#cursor);
       }
@@ -125,12 +128,20 @@ class Work {
   }
 
   async #demandReadable({ column, facts, cipher }: Ready, reader: Connection): Promise<void> {
-    const { rows } = await pagesOf(column, facts.columns, reader, reader).read(null, this.#sweep.batch);
+    const { rows } = await pagesOf(column, facts, new OwnWrites(), reader, reader).read(
+      null,
+      this.#sweep.batch,
+    );
     demandRightCodec(column, cipher, this.#slice.ring, rows);
   }
 
   /** @returns false when the time ran short. */
-  async #pass({ column, facts, cipher }: Ready, reader: Connection, writer: Connection): Promise<boolean> {
+  async #pass(
+    { column, facts, cipher }: Ready,
+    own: OwnWrites,
+    reader: Connection,
+    writer: Connection,
+  ): Promise<boolean> {
     const { ring, dryRun } = this.#slice;
     const { limits, batch } = this.#sweep;
     const { clock, remaining } = this.#ports;
@@ -139,7 +150,7 @@ class Work {
       column,
       ring,
       cipher,
-      pages: pagesOf(column, facts.columns, reader, writer),
+      pages: pagesOf(column, facts, own, reader, writer),
       batch,
       pace: paceOf(limits, writer, clock, remaining),
       writes: !dryRun,
@@ -151,6 +162,7 @@ class Work {
       },
     });
     if (!ended) return false;
+    own.close();
     this.#tally.end(column, cursor);
     this.#passes += 1;
     // What was moved, or changed while it was looked at, may have left something behind.

@@ -200,7 +200,7 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
     {
       services: [indexed, events, states, ecs],
       callerOf: (accessKeyId) => functions.callerOf(accessKeyId) ?? operator(accessKeyId),
-      onRequest: (body, service, operation, caller) => calls.request(body, service, operation, caller),
+      onRequest: (...call) => calls.request(...call),
       onResponse: (body, service, operation) => calls.response(body, service, operation),
       authorise: (caller, service, operation, input) => iam.authorise(caller, service, operation, input),
       intercept: (service, operation, input, caller) => faults.intercept(service, operation, input, caller),

@@ -13,9 +13,11 @@ export interface CallRecord {
   readonly secretId: string | null;
   /** The function's name, or `operator`. */
   readonly caller: string;
+  /** Another number for each connection. */
+  readonly connection: number;
 }
 
-export interface CallCount extends Omit<CallRecord, 'at'> {
+export interface CallCount extends Omit<CallRecord, 'at' | 'connection'> {
   readonly count: number;
 }
 
@@ -37,9 +39,11 @@ export class CallLog {
     this.#onText = onText;
   }
 
-  request(body: string, service: string, operation: string, caller: Caller): void {
+  request(body: string, service: string, operation: string, caller: Caller, connection: number): void {
     const who = caller.functionArn === null ? 'operator' : lastPart(caller.functionArn);
-    this.records.push({ at: this.#now(), service, operation, secretId: secretIdIn(body), caller: who });
+    this.records.push({
+      ...{ at: this.#now(), service, operation, secretId: secretIdIn(body), caller: who, connection },
+    });
     if (!carriesValue.request.has(operation)) this.#onText(body, `request ${service}:${operation} by ${who}`);
   }
 

@@ -21,7 +21,8 @@ export interface JsonServerOptions {
   readonly services: readonly Service[];
   /** Who has this access key; null: nobody. */
   readonly callerOf: (accessKeyId: string) => Caller | null;
-  readonly onRequest?: Listener;
+  /** @param connection the client's port: another one for each connection. */
+  readonly onRequest?: (...call: [...Parameters<Listener>, connection: number]) => void;
   readonly onResponse?: Listener;
   /** @throws AwsError to refuse the call. */
   readonly authorise?: (caller: Caller, service: string, operation: string, input: JsonObject) => void;
@@ -128,7 +129,7 @@ async function serve(
     return;
   }
   const { service, operation, caller } = call;
-  options.onRequest?.(body, service.signingName, operation, caller);
+  options.onRequest?.(body, service.signingName, operation, caller, request.socket.remotePort ?? 0);
   const answer = await answerTo(options, call, body);
   if (answer === null) {
     response.destroy();

@@ -7,10 +7,14 @@ import { listeningPort, longEnough, required, settingsOrExit } from './variables
 const leastCharacters = 32;
 
 /**
- * @param {{ twin: string, variable: string, routes: Readonly<Record<string, object>> }} options what each route
- *   answers to a good token
+ * @param {{
+ *   twin: string,
+ *   variable: string,
+ *   routes: Readonly<Record<string, object>>,
+ *   more?: Readonly<Record<string, import('./http-server.mjs').Handler>>,
+ * }} options what each route answers to a good token, and routes that need none
  */
-export function serveVerifier({ twin, variable, routes }) {
+export function serveVerifier({ twin, variable, routes, more = {} }) {
   const { tokens, port } = settingsOrExit(twin, (environment) => ({
     tokens: tokensOf(longEnough(variable, required(environment, variable), leastCharacters)),
     port: listeningPort(environment, 'PORT', 4000),
@@ -29,6 +33,7 @@ export function serveVerifier({ twin, variable, routes }) {
     routes: {
       'GET /health': () => ({ status: 200, body: { status: 'ok' } }),
       ...Object.fromEntries(guarded),
+      ...more,
     },
   });
 }

@@ -6,6 +6,7 @@
  * The document names no path of the API by which automations are listed and redeployed; the paths here are examples.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { railsSessions } from './crewai-database.mjs';
 import { isText, notFound, serve } from './http-server.mjs';
 import { inside, instanceTokens } from './instance-tokens.mjs';
 import { tokensOf } from './tokens.mjs';
@@ -42,11 +43,14 @@ const { sessions, traces, analytics, instances, automationsUrl } = settings;
 const unauthorized = { status: 401, body: { error: 'the token is missing, expired or not ours' } };
 
 await provisionNewInstances();
+const held = await railsSessions('crewai-web');
 
 serve({
   twin: 'crewai-web',
   port: settings.port,
   routes: {
+    ...held,
+
     'GET /health': () => ({ status: 200, body: { status: 'ok' } }),
 
     'GET /health/debug': ({ header }) =>

@@ -2,6 +2,7 @@
  * A stand-in of the worker of the CrewAI platform: the daily job that mints new tokens for deployed automations
  * whose refresh tokens end within 48 hours, and for no others. It runs a day after the start, or when it is asked to.
  */
+import { railsSessions } from './crewai-database.mjs';
 import { serve } from './http-server.mjs';
 import { inside, instanceTokens, remintWithin } from './instance-tokens.mjs';
 import { listeningPort, required, settingsOrExit } from './variables.mjs';
@@ -16,10 +17,14 @@ const { tokens, automationsUrl, port } = settingsOrExit('crewai-worker', (enviro
 
 setInterval(() => void scan().catch(() => {}), day).unref();
 
+const held = await railsSessions('crewai-worker');
+
 serve({
   twin: 'crewai-worker',
   port,
   routes: {
+    ...held,
+
     'GET /health': () => ({ status: 200, body: { status: 'ok' } }),
     'POST /jobs/scan-expiring-deployment-tokens': async () => ({
       status: 200,

@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type Behaviour, isRecord, type Token, tokenClient } from '../behaviour.ts';
+import { loginParts, urlOf } from './database-login.ts';
+import { sessionsHeld } from './session-clients.ts';
 import type { Twin, TwinConsumer, TwinVariables, TwinWorld } from './twin.ts';
 
 const person = { email: 'user@example.com', password: 'any' };
@@ -8,6 +10,9 @@ const person = { email: 'user@example.com', password: 'any' };
 const apiToken = 'crewai/platform-api-token';
 
 const member = (name: string, secret = name) => ({ variable: name, secret, member: name });
+
+/** What Rails logs in with; the trace collector reads the address that the chart builds from it. */
+const databaseMembers = [member('DB_USER', 'DB_PASSWORD'), member('DB_PASSWORD')];
 
 /** A service of the platform: one task each, since there are many of them. */
 function service(part: string, rest: Pick<TwinConsumer, 'environment' | 'secrets'>): TwinConsumer {
@@ -35,12 +40,14 @@ export const crewai: Twin = {
   consumers: {
     web: service('web', {
       environment: (world, urls) => ({
+        ...databasePlace(world),
         SECRET_KEY_BASE: generated(world, 'SECRET_KEY_BASE'),
         PLATFORM_API_TOKEN: apiTokenOf(world),
         AUTOMATIONS_URL: urls.automations ?? '',
         INTEGRATIONS_URL: urls.integrations ?? '',
       }),
       secrets: [
+        ...databaseMembers,
         member('DEPLOYMENT_INSTANCE_JWT_SECRET'),
         member('WHARF_JWT_SECRET'),
         member('CUBE_JWT_SECRET'),
@@ -49,10 +56,16 @@ export const crewai: Twin = {
       ],
     }),
     worker: service('worker', {
-      environment: (_world, urls) => ({ AUTOMATIONS_URL: urls.automations ?? '' }),
-      secrets: [member('DEPLOYMENT_INSTANCE_JWT_SECRET')],
+      environment: (world, urls) => ({
+        ...databasePlace(world),
+        AUTOMATIONS_URL: urls.automations ?? '',
+      }),
+      secrets: [...databaseMembers, member('DEPLOYMENT_INSTANCE_JWT_SECRET')],
     }),
-    collector: service('collector', { environment: () => ({}), secrets: [member('WHARF_JWT_SECRET')] }),
+    collector: service('collector', {
+      environment: (world) => ({ ...sessionsHeld(world), ...verified(world) }),
+      secrets: [member('WHARF_POSTGRES_URL', 'DB_PASSWORD'), member('WHARF_JWT_SECRET')],
+    }),
     analytics: service('analytics', { environment: () => ({}), secrets: [member('CUBE_JWT_SECRET')] }),
     integrations: service('integrations', {
       environment: () => ({}),
@@ -61,6 +74,16 @@ export const crewai: Twin = {
   },
 
   secrets: {
+    DB_PASSWORD: {
+      initial(world) {
+        const { user, password, ...place } = loginParts(world, 'crewai', 'crewai');
+        // As the chart writes it: another database, and no word on TLS.
+        const url = urlOf('postgres', { ...place, user, password, database: 'wharf', settings: {} });
+        return { DB_PASSWORD: password, DB_USER: user, WHARF_POSTGRES_URL: url };
+      },
+      supplied: null,
+      probeUrl: () => null,
+    },
     DEPLOYMENT_INSTANCE_JWT_SECRET: {
       // The document's own command, `openssl rand -hex 32`.
       initial: ({ seeded }) => ({
@@ -99,10 +122,29 @@ export const crewai: Twin = {
     refreshing(['automation-001', 'automation-003', 'automation-007', 'automation-137', 'automation-500']),
   ],
 
+  database: {
+    secret: 'DB_PASSWORD',
+    databases: ['crewai', 'wharf'],
+    login: ({ DB_USER = '', DB_PASSWORD = '' }) => ({ user: DB_USER, password: DB_PASSWORD }),
+  },
+
   async heal({ urls }) {
     await fetch(new URL('/control/heal', urls.automations), { method: 'POST' });
   },
 };
+
+/** Where Rails finds its database: no secrets. */
+function databasePlace(world: TwinWorld): TwinVariables {
+  const { host, port, database } = loginParts(world, 'crewai', 'crewai');
+  return { DB_HOST: host, DB_PORT: port, DB_NAME: database, ...sessionsHeld(world), ...verified(world) };
+}
+
+/** What libpq reads beside a connection string. */
+function verified({ databaseServer }: TwinWorld): TwinVariables {
+  return databaseServer === undefined
+    ? {}
+    : { PGSSLMODE: 'verify-full', PGSSLROOTCERT: databaseServer.authority };
+}
 
 /** A value as the chart's `randAlphaNum 64` makes it, in letters of base64url. */
 function generated({ seeded }: TwinWorld, name: string): string {

@@ -83,16 +83,16 @@ export function credentialsOf(query, vault) {
 }
 
 /**
- * The DSN as the document writes it, keyword=value without quotes, as a URL.
+ * The DSN as the document writes it, keyword=value, as a URL. Values may be quoted, with backslashes before what would
+ * end them (PostgreSQL documentation, section 34.1.1.1).
  *
  * @param {string} dsn
  */
 export function urlOf(dsn) {
   const parts = new Map(
-    dsn.split(' ').map((part) => {
-      const at = part.indexOf('=');
-      return /** @type {const} */ ([part.slice(0, at), part.slice(at + 1)]);
-    }),
+    [...dsn.matchAll(/(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\]|\\.)*))/g)].map(
+      ([, name = '', quoted, plain = '']) => [name, (quoted ?? plain).replace(/\\(.)/g, '$1')],
+    ),
   );
   const of = (/** @type {string} */ name) => encodeURIComponent(parts.get(name) ?? '');
   const rest = ['sslmode', 'sslrootcert'].flatMap((name) => (parts.has(name) ? [`${name}=${of(name)}`] : []));

@@ -6,6 +6,7 @@
  * It connects only where the DSN names an authority that vouches for the server: a run without a database needs none.
  */
 import { databaseOf } from './database.mjs';
+import { databaseSessions } from './database-sessions.mjs';
 import { credentialsOf, unwrapped, urlOf } from './exo-envelope.mjs';
 import { isText, notFound, serve } from './http-server.mjs';
 import { tokensOf } from './tokens.mjs';
@@ -37,6 +38,7 @@ const settings = settingsOrExit('exo', (environment) => {
 
 const tokens = tokensOf(settings.jwtSecret);
 const credentials = settings.databaseDsn.includes('sslrootcert=') ? await storedCredentials() : null;
+const sessions = await databaseSessions('exo-backend', { connectionString: urlOf(settings.databaseDsn) });
 /** @type {import('./http-server.mjs').Reply} */
 const unauthorized = { status: 401, body: { error: 'the token is missing, expired or not ours' } };
 
@@ -44,6 +46,8 @@ serve({
   twin: 'exo',
   port: settings.port,
   routes: {
+    ...sessions,
+
     'GET /healthz': () => ({ status: 200, body: { status: 'ok' } }),
 
     'POST /api/v1/login': async ({ body }) => {
@@ -103,6 +107,8 @@ serve({
 /** The key-encryption key is unwrapped at start and kept in memory: the document's process fails fast without it. */
 async function storedCredentials() {
   const { query } = databaseOf(urlOf(settings.databaseDsn));
+  const { rows } = await query("SELECT to_regclass('encryption_keyring') AS keyring");
+  if (rows[0]?.keyring === null) return null;
   const vault = await unwrapped(query, settings.encryptionKey);
   if (vault !== null) return credentialsOf(query, vault);
   process.stderr.write('exo: EXO_ENCRYPTION_KEY must unwrap the key-encryption key; it does not.\n');

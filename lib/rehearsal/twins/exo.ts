@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { textAt, tokenClient } from '../behaviour.ts';
+import { keywordsOf, loginParts } from './database-login.ts';
 import { prepared } from './prepare.ts';
+import { sessionsHeld } from './session-clients.ts';
 import { readingClients, type StoredRow, writingClients } from './stored-clients.ts';
 import type { StoredData, Twin, TwinUrls, TwinVariables, TwinWorld } from './twin.ts';
 import { WriteRecord } from './write-record.ts';
@@ -25,11 +27,12 @@ export const exo: Twin = {
       cwd: fileURLToPath(new URL('.', import.meta.url)),
       environment: (world) => ({
         EXO_DEV_MODE: 'false',
-        EXO_DATABASE_DSN: dsn(world),
         EXO_CLAUDE_BASE_URL: world.provider.url,
+        ...sessionsHeld(world),
       }),
       secrets: [
         { variable: 'EXO_ENCRYPTION_KEY', secret: 'EXO_ENCRYPTION_KEY', member: 'EXO_ENCRYPTION_KEY' },
+        { variable: 'EXO_DATABASE_DSN', secret: 'EXO_DATABASE_DSN', member: 'EXO_DATABASE_DSN' },
         { variable: 'EXO_JWT_SECRET', secret: 'EXO_JWT_SECRET', member: 'EXO_JWT_SECRET' },
         { variable: 'EXO_CLAUDE_API_KEY', secret: 'EXO_CLAUDE_API_KEY', member: 'EXO_CLAUDE_API_KEY' },
       ],
@@ -44,6 +47,11 @@ export const exo: Twin = {
       initial: ({ seeded }) => ({
         EXO_ENCRYPTION_KEY: seeded.bytes('EXO_ENCRYPTION_KEY', 16).toString('hex'),
       }),
+      supplied: null,
+      probeUrl: () => null,
+    },
+    EXO_DATABASE_DSN: {
+      initial: (world) => ({ EXO_DATABASE_DSN: keywordsOf(loginParts(world, 'exo', 'exo')) }),
       supplied: null,
       probeUrl: () => null,
     },
@@ -101,15 +109,19 @@ export const exo: Twin = {
   ],
 
   stored,
-};
 
-/** As the document writes it. Where nobody uses what is stored, nobody connects either. */
-function dsn({ databaseUrl }: TwinWorld): string {
-  if (databaseUrl === undefined) return 'host=localhost user=exo dbname=exo sslmode=disable';
-  const { hostname, port, username, password, pathname, searchParams } = new URL(databaseUrl('exo'));
-  const parts = { host: hostname, port, user: username, password, dbname: pathname.slice(1) };
-  return [...Object.entries(parts), ...searchParams].map(([name, value]) => `${name}=${value}`).join(' ');
-}
+  database: {
+    secret: 'EXO_DATABASE_DSN',
+    databases: ['exo'],
+    login({ EXO_DATABASE_DSN: dsn = '' }) {
+      const of = (keyword: string) => {
+        const value = new RegExp(`(?:^| )${keyword}=('(?:[^'\\\\]|\\\\.)*'|\\S*)`).exec(dsn)?.[1] ?? '';
+        return value.replace(/^'|'$/g, '').replace(/\\(.)/g, '$1');
+      };
+      return { user: of('user'), password: of('password') };
+    },
+  },
+};
 
 /** Rows before the platform starts. */
 const rowsAtStart = 40;
@@ -130,7 +142,7 @@ function stored(world: TwinWorld): StoredData {
   return {
     prepare: () =>
       prepared('exo-data', {
-        EXO_DATABASE_DSN: dsn(world),
+        EXO_DATABASE_DSN: exo.secrets.EXO_DATABASE_DSN?.initial(world).EXO_DATABASE_DSN ?? '',
         ROWS: String(rowsAtStart),
         ...exo.secrets[secret]?.initial(world),
       }),

@@ -9,6 +9,7 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { databaseOf } from './database.mjs';
+import { databaseSessions } from './database-sessions.mjs';
 import { isText, notFound, serve } from './http-server.mjs';
 import { encryptionOf } from './kaireon-encryption.mjs';
 import { digestOf, notRotated, stores, storesOf } from './kaireon-stores.mjs';
@@ -46,6 +47,7 @@ const settings = settingsOrExit('kaireon-api', (environment) => {
 const { encryption, sessions, oauth } = settings;
 const { query } = databaseOf(settings.databaseUrl);
 const { readOne, writeOne, rotate } = storesOf(query, encryption);
+const held = await databaseSessions('kaireon-api', { connectionString: settings.databaseUrl });
 
 /** @typedef {import('./http-server.mjs').Reply} Reply */
 /** @typedef {import('./http-server.mjs').Received} Received */
@@ -56,6 +58,8 @@ serve({
   twin: 'kaireon-api',
   port: settings.port,
   routes: {
+    ...held,
+
     'GET /api/health': () => ({ status: 200, body: { status: 'ok' } }),
 
     'POST /api/auth/login': async ({ body }) => {

@@ -3,6 +3,7 @@
  * calls the API with WORKER_SECRET. Jobs come over HTTP here, where the real one takes them from Redis.
  */
 import { databaseOf } from './database.mjs';
+import { databaseSessions } from './database-sessions.mjs';
 import { notFound, serve } from './http-server.mjs';
 import { encryptionOf } from './kaireon-encryption.mjs';
 import { digestOf, stores, storesOf } from './kaireon-stores.mjs';
@@ -20,11 +21,14 @@ const settings = settingsOrExit('kaireon-worker', (environment) => ({
 }));
 const { query } = databaseOf(settings.databaseUrl);
 const { readOne } = storesOf(query, settings.encryption);
+const held = await databaseSessions('kaireon-worker', { connectionString: settings.databaseUrl });
 
 serve({
   twin: 'kaireon-worker',
   port: settings.port,
   routes: {
+    ...held,
+
     'GET /health': () => ({ status: 200, body: { status: 'ok' } }),
 
     // A job that needs a stored secret: the sync of a connector, the sending of a code.

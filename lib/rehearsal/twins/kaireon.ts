@@ -7,7 +7,9 @@ import {
   textAt,
   tokenClient,
 } from '../behaviour.ts';
+import { loginInUrl, loginParts, urlOf } from './database-login.ts';
 import { prepared } from './prepare.ts';
+import { sessionsHeld } from './session-clients.ts';
 import { readingClients, type StoredRow, writingClients } from './stored-clients.ts';
 import type { StoredData, Twin, TwinConsumer, TwinUrls, TwinVariables, TwinWorld } from './twin.ts';
 import { WriteRecord } from './write-record.ts';
@@ -51,12 +53,13 @@ export const kaireon: Twin = {
     api: service('api', {
       environment: (world, urls) => ({
         NODE_ENV: 'production',
-        DATABASE_URL: databaseUrl(world),
+        ...sessionsHeld(world),
         API_KEY_PEPPER: generated(world, 'API_KEY_PEPPER'),
         WEBHOOK_SIGNING_SECRET: generated(world, 'WEBHOOK_SIGNING_SECRET'),
         ML_WORKER_URL: urls['ml-worker'] ?? '',
       }),
       secrets: [
+        member('DATABASE_URL'),
         member('NEXTAUTH_SECRET'),
         member('JWT_SIGNING_SECRET'),
         ...keyMembers,
@@ -68,20 +71,32 @@ export const kaireon: Twin = {
       desiredCount: 2,
     }),
     worker: service('worker', {
-      environment: (world, urls) => ({ DATABASE_URL: databaseUrl(world), API_URL: urls.api ?? '' }),
-      secrets: [...keyMembers, member('WORKER_SECRET')],
+      environment: (world, urls) => ({ ...sessionsHeld(world), API_URL: urls.api ?? '' }),
+      secrets: [member('DATABASE_URL'), ...keyMembers, member('WORKER_SECRET')],
       healthPath: '/health',
       desiredCount: 1,
     }),
     'ml-worker': service('ml-worker', {
-      environment: (world) => ({ DATABASE_URL: databaseUrl(world) }),
-      secrets: [member('ML_WORKER_API_KEY')],
+      environment: sessionsHeld,
+      secrets: [member('DATABASE_URL'), member('ML_WORKER_API_KEY')],
+      healthPath: '/health',
+      desiredCount: 1,
+    }),
+    // In deployments of the login only: nothing else that rotates reaches it.
+    cleanup: service('cleanup', {
+      environment: sessionsHeld,
+      secrets: [member('DATABASE_URL')],
       healthPath: '/health',
       desiredCount: 1,
     }),
   },
 
   secrets: {
+    DATABASE_URL: {
+      initial: (world) => ({ DATABASE_URL: urlOf('postgresql', loginParts(world, 'kaireon', 'kaireon_a')) }),
+      supplied: null,
+      probeUrl: () => null,
+    },
     NEXTAUTH_SECRET: made('NEXTAUTH_SECRET'),
     JWT_SIGNING_SECRET: made('JWT_SIGNING_SECRET'),
     [key]: {
@@ -132,6 +147,12 @@ export const kaireon: Twin = {
   ],
 
   stored,
+
+  database: {
+    secret: 'DATABASE_URL',
+    databases: ['kaireon'],
+    login: (variables) => loginInUrl(variables, 'DATABASE_URL'),
+  },
 };
 
 /** A value of an operator's own making, at least 32 characters as the document asks. */
@@ -145,11 +166,6 @@ function made(name: string): Twin['secrets'][string] {
     supplied: null,
     probeUrl: () => null,
   };
-}
-
-/** Where nobody uses what is stored, nobody connects either. */
-function databaseUrl(world: TwinWorld): string {
-  return world.databaseUrl?.('kaireon') ?? 'postgresql://kaireon@localhost:5432/kaireon';
 }
 
 function tenantKeys({ seeded }: TwinWorld): TwinVariables {
@@ -233,7 +249,7 @@ function stored(world: TwinWorld): StoredData {
   return {
     prepare: () =>
       prepared('kaireon-data', {
-        DATABASE_URL: databaseUrl(world),
+        DATABASE_URL: world.databaseUrl?.('kaireon') ?? '',
         API_KEY_PEPPER: generated(world, 'API_KEY_PEPPER'),
         TENANT_KEYS: JSON.stringify(keys),
         ROWS: String(rowsAtStart),

@@ -7,6 +7,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { databaseOf } from './database.mjs';
+import { databaseSessions } from './database-sessions.mjs';
 import { isText, notFound, serve } from './http-server.mjs';
 import { credentialsOf, vaultOf } from './ocore-credentials.mjs';
 import { tokensOf } from './tokens.mjs';
@@ -62,6 +63,7 @@ const credentials =
   settings.credentialText === ''
     ? null
     : credentialsOf(databaseOf(settings.databaseUrl).query, vaultOf(settings.credentialText));
+const sessions = await databaseSessions('ocore-backend', { connectionString: settings.databaseUrl });
 const startedAt = new Date();
 /** @type {import('./http-server.mjs').Reply} */
 const unauthorized = { status: 401, body: { error: 'the token is missing, expired or not ours' } };
@@ -70,6 +72,8 @@ serve({
   twin: 'ocore',
   port: settings.port,
   routes: {
+    ...sessions,
+
     'GET /api/health': ({ bearer }) => ({
       status: 200,
       body: holdsHealthToken(bearer) ? richHealth() : { status: 'ok' },

@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { type Behaviour, isRecord, loggedIn, type Token, textAt, tokenClient } from '../behaviour.ts';
+import { loginInUrl, loginParts, urlOf } from './database-login.ts';
 import { prepared } from './prepare.ts';
+import { sessionsHeld } from './session-clients.ts';
 import { readingClients, type StoredRow, writingClients } from './stored-clients.ts';
 import type { StoredData, Twin, TwinUrls, TwinWorld } from './twin.ts';
 import { WriteRecord } from './write-record.ts';
@@ -20,8 +22,9 @@ export const ocore: Twin = {
     backend: {
       command: [process.execPath, program],
       cwd: fileURLToPath(new URL('.', import.meta.url)),
-      environment: (world) => ({ ENVIRONMENT: 'production', DATABASE_URL: databaseUrl(world) }),
+      environment: (world) => ({ ENVIRONMENT: 'production', ...sessionsHeld(world) }),
       secrets: [
+        { variable: 'DATABASE_URL', secret: 'DATABASE_URL', member: 'DATABASE_URL' },
         { variable: 'JWT_SECRET', secret: 'JWT_SECRET', member: 'JWT_SECRET' },
         { variable: 'HEALTH_CHECK_TOKEN', secret: 'HEALTH_CHECK_TOKEN', member: 'HEALTH_CHECK_TOKEN' },
         { variable: 'SSH_ENCRYPTION_KEY', secret: 'SSH_ENCRYPTION_KEY', member: 'SSH_ENCRYPTION_KEY' },
@@ -32,6 +35,11 @@ export const ocore: Twin = {
   },
 
   secrets: {
+    DATABASE_URL: {
+      initial: (world) => ({ DATABASE_URL: databaseUrl(world) }),
+      supplied: null,
+      probeUrl: () => null,
+    },
     JWT_SECRET: {
       // The document's own command, `openssl rand -base64 48`.
       initial: ({ seeded }) => ({ JWT_SECRET: seeded.bytes('JWT_SECRET', 48).toString('base64') }),
@@ -70,11 +78,17 @@ export const ocore: Twin = {
   ],
 
   stored,
+
+  database: {
+    secret: 'DATABASE_URL',
+    databases: ['ocore'],
+    login: (variables) => loginInUrl(variables, 'DATABASE_URL'),
+  },
 };
 
-/** Where nobody uses what is stored, nobody connects either. */
+/** As the document writes it, password URL-encoded. */
 function databaseUrl(world: TwinWorld): string {
-  return world.databaseUrl?.('ocore') ?? 'postgres://ocore@localhost:5432/ocore?sslmode=disable';
+  return urlOf('postgres', loginParts(world, 'ocore', 'ocore_a'));
 }
 
 /** Clients that live on refresh tokens: each refresh gives the next one. */
@@ -148,7 +162,7 @@ function stored(world: TwinWorld): StoredData {
   return {
     prepare: () =>
       prepared('ocore-data', {
-        DATABASE_URL: databaseUrl(world),
+        DATABASE_URL: world.databaseUrl?.('ocore') ?? '',
         ROWS: String(rowsAtStart),
         ...ocore.secrets[secret]?.initial(world),
       }),

@@ -4,6 +4,7 @@
  * speaks XMLA and JDBC, this one JSON over HTTP.
  */
 import { databaseOf } from './database.mjs';
+import { databaseSessions } from './database-sessions.mjs';
 import { serve } from './http-server.mjs';
 import { connections, credentialsOf, databaseUrl, replyOf } from './tessallite-credentials.mjs';
 import { multiFernetOf } from './tessallite-fernet.mjs';
@@ -24,10 +25,16 @@ const { sessions } = settings;
 const { query } = databaseOf(settings.databaseUrl);
 const { readOne } = credentialsOf(query, settings.fernet);
 
+const held = await databaseSessions('tessallite-gateway', {
+  connectionString: settings.databaseUrl,
+});
+
 serve({
   twin: 'tessallite-gateway',
   port: settings.port,
   routes: {
+    ...held,
+
     'GET /health': () => ({ status: 200, body: { status: 'ok' } }),
 
     'POST /xmla': sessions.within(async () => ({ status: 200, body: { catalogs: ['sales'] } })),

@@ -9,6 +9,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { databaseOf } from './database.mjs';
+import { databaseSessions } from './database-sessions.mjs';
 import { isText, serve } from './http-server.mjs';
 import { credentialsOf, databaseUrl, replyOf, tables } from './tessallite-credentials.mjs';
 import { multiFernetOf } from './tessallite-fernet.mjs';
@@ -33,10 +34,16 @@ const { readOne, writeOne, rotateAll } = credentialsOf(query, settings.fernet, s
 /** @type {Reply} */
 const badRequest = { status: 422, body: { detail: 'A member of the body is missing' } };
 
+const held = await databaseSessions('tessallite-model-service', {
+  connectionString: settings.databaseUrl,
+});
+
 serve({
   twin: 'tessallite-model-service',
   port: settings.port,
   routes: {
+    ...held,
+
     'GET /health': () => ({ status: 200, body: { status: 'ok' } }),
 
     'POST /api/v1/auth/login': async ({ body: { email, password } }) => {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { type ClientRequest, textAt, tokenClient } from '../behaviour.ts';
+import { loginInUrl, loginParts, urlOf } from './database-login.ts';
 import { prepared } from './prepare.ts';
+import { sessionsHeld } from './session-clients.ts';
 import { readingClients, type StoredRow, writingClients } from './stored-clients.ts';
 import type { SecretReference, StoredData, Twin, TwinConsumer, TwinUrls, TwinWorld } from './twin.ts';
 import { WriteRecord } from './write-record.ts';
@@ -28,6 +30,9 @@ const member = (name: string, secret = name) => ({ variable: name, secret, membe
 /** Each of the five services decrypts with its own copy of the keys. */
 const keyMembers = [member(key), member(`${key}_PREVIOUS`, key)];
 
+/** Both variables of one login: the whole address counts where it is set. */
+const databaseMembers = [member('POSTGRES_PASSWORD'), member('SYSTEM_DATABASE_URL', 'POSTGRES_PASSWORD')];
+
 function service(
   name: string,
   secrets: readonly SecretReference[],
@@ -37,10 +42,10 @@ function service(
     command: [process.execPath, fileURLToPath(new URL(`./tessallite-${name}.mjs`, import.meta.url))],
     cwd: fileURLToPath(new URL('.', import.meta.url)),
     environment: (world, urls) => ({
-      SYSTEM_DATABASE_URL: databaseUrl(world),
+      ...sessionsHeld(world),
       ...environment(world, urls),
     }),
-    secrets: [...keyMembers, ...secrets],
+    secrets: [...keyMembers, ...databaseMembers, ...secrets],
     healthPath: '/health',
     // As in the document's docker-compose stack.
     desiredCount: 1,
@@ -75,6 +80,14 @@ export const tessallite: Twin = {
       supplied: null,
       probeUrl: () => null,
     },
+    POSTGRES_PASSWORD: {
+      initial(world) {
+        const parts = loginParts(world, 'tessallite', 'tessallite');
+        return { POSTGRES_PASSWORD: parts.password, SYSTEM_DATABASE_URL: urlOf('postgresql', parts) };
+      },
+      supplied: null,
+      probeUrl: () => null,
+    },
     JWT_SECRET_KEY: {
       initial: ({ seeded }) => ({
         JWT_SECRET_KEY: seeded.bytes('JWT_SECRET_KEY', 48).toString('base64url'),
@@ -106,15 +119,16 @@ export const tessallite: Twin = {
   ],
 
   stored,
+
+  database: {
+    secret: 'POSTGRES_PASSWORD',
+    databases: ['tessallite'],
+    login: (variables) => loginInUrl(variables, 'SYSTEM_DATABASE_URL'),
+  },
 };
 
 function adminPassword({ seeded }: TwinWorld): string {
   return seeded.bytes('SYSTEM_ADMIN_PASSWORD', 24).toString('base64url');
-}
-
-/** Where nobody uses what is stored, nobody connects either. */
-function databaseUrl(world: TwinWorld): string {
-  return world.databaseUrl?.('tessallite') ?? 'postgresql://tessallite@localhost:5432/tessallite';
 }
 
 /** The id of the connection with this number: a UUID (RFC 9562 section 5.8, version 8) of its own making. */
@@ -140,7 +154,7 @@ function stored(world: TwinWorld): StoredData {
   return {
     prepare: () =>
       prepared('tessallite-data', {
-        SYSTEM_DATABASE_URL: databaseUrl(world),
+        SYSTEM_DATABASE_URL: world.databaseUrl?.('tessallite') ?? '',
         CONNECTIONS: numbers.slice(0, rowsAtStart).map(connectionId).join(','),
         PROVIDERS: String(rowsAtStart),
         ...tessallite.secrets[key]?.initial(world),

@@ -15,6 +15,35 @@ export interface TwinWorld {
    * Left out: there is none, and nobody may use what a platform stores.
    */
   databaseUrl?(name: string): string;
+  /**
+   * The run's PostgreSQL, for a platform whose own login rotates: that login is there, with the databases it leads to.
+   * Left out: the platform holds no session.
+   */
+  readonly databaseServer?: DatabaseServer;
+}
+
+/** Where a PostgreSQL answers. */
+export interface DatabaseServer {
+  readonly host: string;
+  readonly port: number;
+  /** File with the authority that vouches for it. */
+  readonly authority: string;
+}
+
+/** A user of a database server and its password, as a platform reads them from its variables. */
+export interface DatabaseLogin {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** How a platform uses its PostgreSQL, for runs that rotate the login. */
+export interface TwinDatabase {
+  /** The secret's key in the deployment file. Every consumer that refers to it holds sessions, and opens new ones. */
+  readonly secret: string;
+  /** The databases that it leads to, the chief one first. */
+  readonly databases: readonly [string, ...string[]];
+  /** The login in the secret's variables, read as the platform does and not as Keyturn does. */
+  login(variables: TwinVariables): DatabaseLogin;
 }
 
 /** Where the services of a platform answer in this run: consumer or companion -> address without a slash at the end. */
@@ -97,6 +126,8 @@ export interface Twin {
   readonly behaviours: readonly Behaviour[];
   /** What it stores encrypted, in a world that has a database. Left out: nothing. Called once for a run. */
   stored?(world: TwinWorld): StoredData;
+  /** Left out: no secret of it is a login at a database. */
+  readonly database?: TwinDatabase;
   /** A person repairs the instances that do not come up. Left out: all do. */
   heal?(running: { readonly urls: TwinUrls }): Promise<void>;
 }

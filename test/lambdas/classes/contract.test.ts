@@ -297,7 +297,9 @@ const samples: Readonly<Record<string, Sample>> = {
 };
 
 test('every class of the registry is in this suite', () => {
-  expect(new Set(Object.keys(samples))).toEqual(new Set(classIds));
+  // What another service rotates has no steps of ours: `observed.test.ts`.
+  const rotated = classIds.filter((id) => classOf(id)?.admission !== 'elsewhere');
+  expect(new Set(Object.keys(samples))).toEqual(new Set(rotated));
 });
 
 describe.each(Object.entries(samples))('%s', (id, sample) => {

@@ -20,12 +20,12 @@ describe('a document that cannot be read', () => {
       sentence: 'the member TOKEN must be a string; it is an object.',
     },
     {
-      text: `{"PORT": 5432, "TOKEN": "${canary}"}`,
+      text: `{"PORT": 54.32, "TOKEN": "${canary}"}`,
       sentence: 'the member PORT must be a string; it is a number.',
     },
     {
-      text: `{"${canary}": 1}`,
-      sentence: 'the member with an unusual name must be a string; it is a number.',
+      text: `{"${canary}": true}`,
+      sentence: 'the member with an unusual name must be a string; it is a boolean.',
     },
     { text: `{"TOKEN": "${canary}`, sentence: 'must be a JSON object of strings; it is not JSON.' },
     {
@@ -69,6 +69,26 @@ describe('a document', () => {
     expect(
       Object.values(JSON.parse(document.serialise().reveal())).every((member) => typeof member === 'string'),
     ).toBe(true);
+  });
+
+  test('a whole number is read as text and stays a number, as the port in a document that RDS made', () => {
+    const imported = read('{"username": "admin", "port": 5432}');
+    expect(imported.value('port').reveal()).toBe('5432');
+    const next = imported.with(new Map([['username', 'other']]), {
+      schema: 1,
+      class: 'database-credential',
+      base: null,
+    });
+    expect(next.serialise().reveal()).toMatch(/^\{"username":"other","port":5432,/);
+  });
+
+  test('a number that is replaced by a word is a word, and never null', () => {
+    const next = read('{"PIN": 7}').with(new Map([['PIN', 'seven']]), {
+      schema: 1,
+      class: 'opaque-token',
+      base: null,
+    });
+    expect(next.serialise().reveal()).toMatch(/^\{"PIN":"seven",/);
   });
 
   test('remembers ids, and gives them back', () => {

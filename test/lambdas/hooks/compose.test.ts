@@ -453,6 +453,108 @@ describe('Run Command', () => {
     expect(on.state.containers.map(({ environment }) => environment)).toMatchObject([both]);
   });
 
+  const stopping = { secretId, stop: 'a1' };
+  const stop = (bound: ReturnType<typeof consumer>, of = stopping) =>
+    bound.quiesce?.(of, clock) ?? Promise.reject(new Error('it cannot be stopped'));
+  const runningOn = (on: ComposeHost) => on.state.containers.filter(({ stopped }) => stopped !== true).length;
+
+  it('stops the services on every host, says so by what runs, and starts them with the next restart', async () => {
+    const on = host({ web: { scale: 2 }, worker: {} });
+    attach(first, on);
+    const bound = consumer(on, { services: ['web', 'worker'] });
+    const what = renewing();
+    await bound.begin(what, clock);
+    await aws.ended;
+    expect(await stop(bound)).toMatchObject({ idle: false });
+    await aws.ended;
+    expect(await stop(bound)).toEqual({ idle: true });
+    expect(runningOn(on)).toBe(0);
+    expect(aws.commands).toHaveLength(2);
+    expect(aws.commands[1]?.input).toMatchObject({ InstanceIds: [first], MaxConcurrency: '50' });
+    expect(aws.commands[1]?.comment).toMatch(/^keyturn stop [0-9a-f]{20} a1$/);
+
+    // The same version again, as a resumed rollout brings it: its restart was sent before the stop.
+    expect(await bound.look(what, clock)).toMatchObject({ renewed: false });
+    await bound.begin(what, clock);
+    await aws.ended;
+    expect(await bound.look(what, clock)).toEqual({ renewed: true });
+    expect(runningOn(on)).toBe(3);
+    expect(readdirSync(on.directory)).toEqual(['.env']);
+    expect([...aws.texts, on.printed].join()).not.toContain(canary);
+  });
+
+  it('another stop is another command, whatever the one before has said', async () => {
+    const on = host({ web: {} });
+    attach(first, on);
+    const bound = consumer(on);
+    await bound.begin(renewing(), clock);
+    await aws.ended;
+    for (const one of ['a1', 'b2']) {
+      expect(await stop(bound, { secretId, stop: one })).toMatchObject({ idle: false });
+      await aws.ended;
+      expect(await stop(bound, { secretId, stop: one })).toEqual({ idle: true });
+      expect(runningOn(on)).toBe(0);
+      await bound.begin(renewing(), clock);
+      await aws.ended;
+      expect(runningOn(on)).toBe(1);
+    }
+  });
+
+  it('what is stopped for one secret is not started, nor stopped, for another', async () => {
+    const { on, one, other } = sharing({ web: {} });
+    on.wake();
+    await one.bound.begin(one.what, clock);
+    await aws.ended;
+    await stop(one.bound);
+    await aws.ended;
+    await other.bound.begin(other.what, clock);
+    await aws.ended;
+    const refused = `${first}: a service is stopped for another secret, whose rollout must end first (service web)`;
+    expect(await other.bound.look(other.what, clock)).toEqual({ renewed: false, reason: refused });
+    await stop(other.bound, { secretId: otherId, stop: 'b2' });
+    await aws.ended;
+    expect(await stop(other.bound, { secretId: otherId, stop: 'b2' })).toEqual({
+      idle: false,
+      reason: refused,
+    });
+    expect(runningOn(on)).toBe(0);
+
+    const again = renewing({ shared: true });
+    await one.bound.begin(again, clock);
+    await aws.ended;
+    expect(await one.bound.look(again, clock)).toEqual({ renewed: true });
+    // The other one's value was brought before, so that this start has both.
+    expect(on.state.containers.map(({ environment }) => environment)).toMatchObject([both]);
+    await other.bound.begin(other.what, clock);
+    await aws.ended;
+    expect(await other.bound.look(other.what, clock)).toEqual({ renewed: true });
+  });
+
+  it('a service that goes on running is no stop', async () => {
+    const on = host({ web: {} });
+    attach(first, on);
+    const bound = consumer(on);
+    await bound.begin(renewing(), clock);
+    await aws.ended;
+    on.plan('web', { temper: 'unstoppable' });
+    await stop(bound);
+    await aws.ended;
+    expect(await stop(bound)).toEqual({
+      idle: false,
+      reason: `${first}: docker compose stop failed, or a container of the service still runs (service web)`,
+    });
+    expect(aws.commands).toHaveLength(2);
+  });
+
+  it('a stop that not every host has confirmed is none', async () => {
+    const on = host({ web: {} });
+    attach(first, on);
+    const two = consumer(on, { hosts: { instances: [first, second] } });
+    await stop(two);
+    await aws.ended;
+    expect(await stop(two)).toEqual({ idle: false, reason: '1 of 2 hosts have answered' });
+  });
+
   it('finds hosts by their tag, and one after the other stops at the first that fails', async () => {
     const [good, bad] = [host({ web: {} }), host({ web: { temper: 'fails' } })];
     attach(first, bad, { role: 'shop' });

@@ -381,6 +381,142 @@ describe('two secrets that Keyturn brings to the same pods', () => {
   });
 });
 
+describe('a stop while data is moved', () => {
+  const stopping = { secretId, stop: 'one' };
+  const stop = (bound: BoundConsumer, of = stopping) =>
+    bound.quiesce?.(of, clock) ?? Promise.reject(new Error('it cannot be stopped'));
+  async function idle(bound: BoundConsumer, of = stopping): Promise<string[]> {
+    const reasons: string[] = [];
+    for (let looks = 0; looks < 40; looks += 1) {
+      const seen = await stop(bound, of);
+      if (seen.idle) return reasons;
+      reasons.push(seen.reason);
+      cluster.tick();
+    }
+    throw new Error(`still running: ${reasons.at(-1)}`);
+  }
+  const running = () => cluster.pods.length;
+  const parked = (workload: ReturnType<Cluster['add']>) => workload.annotations['keyturn/parked'];
+
+  it.each([
+    ['Deployment', { ...web, stopTicks: 3 }],
+    ['StatefulSet', { kind: 'StatefulSet', name: 'db', replicas: 2, stopTicks: 3 }],
+  ] as const)(
+    'of a %s is over when its last pod has ended, and it starts again with as many',
+    async (_kind, options) => {
+      const workload = cluster.add(options);
+      const bound = consumer({ workloads: [options] });
+      server.rules = rulesInCluster({ workloads: [options], sync: 'none' });
+      const reasons = await idle(bound);
+      expect(running()).toBe(0);
+      expect(reasons[0]).toBe(`${options.kind} ${options.name}: ${options.replicas} pods are to stop`);
+      expect(reasons).toContain(`${options.kind} ${options.name}: ${options.replicas} pods still run`);
+      expect(parked(workload)).toMatch(new RegExp(`^${options.replicas} [0-9a-f]{16}$`));
+
+      const again = consumer({ workloads: [options] });
+      const what = renewing();
+      expect(await again.look(what, clock)).toMatchObject({
+        reason: `${options.kind} ${options.name}: it is stopped and not started again yet`,
+      });
+      await again.begin(what, clock);
+      expect(await wait(again, what)).toBeNull();
+      expect(cluster.pods.map(({ environment }) => environment.token)).toEqual(
+        Array.from({ length: options.replicas }, () => canary),
+      );
+      expect(parked(workload)).toBeUndefined();
+    },
+  );
+
+  it('that is repeated keeps the number, and one of a workload without pods notes none', async () => {
+    const [workload, none] = [cluster.add(web), cluster.add({ ...web, name: 'none', replicas: 0 })];
+    const workloads = [web, { ...web, name: 'none' }];
+    await idle(consumer({ workloads }));
+    await idle(consumer({ workloads }));
+    expect(parked(workload)).toMatch(/^3 /);
+    expect(parked(none)).toBeUndefined();
+  });
+
+  it('whose answer is lost loses no number: note and number are one change', async () => {
+    const workload = cluster.add(web);
+    const bound = consumer();
+    const taken = cluster.changeWorkload.bind(cluster);
+    cluster.changeWorkload = (...change) => {
+      taken(...change);
+      cluster.changeWorkload = taken;
+      throw new Error('the answer is lost');
+    };
+    await errorOf(stop(bound));
+    expect(parked(workload)).toMatch(/^3 /);
+    await idle(bound);
+    await bound.begin(renewing(), clock);
+    expect(workload.replicas).toBe(3);
+  });
+
+  it('after a restart for the same version is undone by the next begin of that version', async () => {
+    const workload = cluster.add(web);
+    const bound = consumer();
+    const what = renewing();
+    await bound.begin(what, clock);
+    expect(await wait(bound, what)).toBeNull();
+    await idle(bound);
+    expect(await bound.look(what, clock)).toMatchObject({ renewed: false });
+    await bound.begin(what, clock);
+    expect(await wait(bound, what)).toBeNull();
+    expect(workload.replicas).toBe(3);
+    expect(running()).toBe(3);
+  });
+
+  it('is not ended by the rollout of another secret, nor shared with it', async () => {
+    const workload = cluster.add(web);
+    const bound = consumer();
+    await idle(bound);
+    const other = consumer({ sync: { secret: 'app', keys: { other: 'OTHER' } } });
+    const what = renewing({ secretId: otherSecretId });
+    await other.begin(what, clock);
+    expect(await wait(other, what, 5)).toBe(
+      'Deployment web: it is stopped for another secret, whose rollout starts it',
+    );
+    expect(await stop(other, { secretId: otherSecretId, stop: 'two' })).toEqual({
+      idle: false,
+      reason: 'Deployment web: it is stopped for another secret, whose rollout must end first',
+    });
+    expect(workload.replicas).toBe(0);
+    const own = renewing();
+    await bound.begin(own, clock);
+    expect(await wait(bound, own)).toBeNull();
+    expect(await wait(other, what)).toBeNull();
+    expect(cluster.pods.map(({ environment }) => environment)).toEqual([
+      { token: canary, other: 'x' },
+      { token: canary, other: 'x' },
+      { token: canary, other: 'x' },
+    ]);
+  });
+
+  it('leaves a number alone that somebody has set meanwhile', async () => {
+    const workload = cluster.add(web);
+    const bound = consumer();
+    await idle(bound);
+    cluster.changeWorkload(workload, {}, {}, 5);
+    const what = renewing();
+    await bound.begin(what, clock);
+    expect(await wait(bound, what)).toBeNull();
+    expect(workload.replicas).toBe(5);
+    expect(parked(workload)).toBeUndefined();
+  });
+
+  it('of a DaemonSet is refused: it has no number', () => {
+    const members = { kind: 'kubernetes', cluster: 'shop', namespace: 'shop', sync: 'none' };
+    const workloads = [
+      { kind: 'Deployment', name: 'web' },
+      { kind: 'DaemonSet', name: 'agent' },
+    ];
+    expect(hook.quiesces({ ...members, workloads })).toEqual({ ok: false, broken: ['the DaemonSet agent'] });
+    expect(hook.quiesces({ ...members, workloads: workloads.slice(0, 1) })).toEqual({ ok: true, hook: [] });
+    const bound = hook.connect(api()).bind({ ...members, workloads });
+    expect(bound.ok && bound.hook.quiesce).toBeNull();
+  });
+});
+
 describe('External Secrets', () => {
   it('is made to refresh before the pods restart', async () => {
     const workload = cluster.add(web);

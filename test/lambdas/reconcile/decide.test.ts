@@ -81,6 +81,42 @@ const pending = { ...inOrder.labels, [v3]: ['AWSPENDING'] };
 const pendingMade = (time: string) => ({ ...inOrder.made, [v3]: time });
 const backAt1 = { [v1]: ['AWSCURRENT'], [v2]: ['AWSPREVIOUS'] };
 
+describe('a secret that another service rotates', () => {
+  const made = { [v1]: '2026-03-09T02:00:00Z', [v2]: '2026-03-10T11:59:30Z' };
+  const rotated = { lastRotatedAt: new Date('2026-03-10T11:59:50Z') };
+  const tags = { 'keyturn:completed': v1 };
+
+  test('its rollout begins without the grace that an event of ours would have', () => {
+    const ours = judged({ made, seen: rotated, tags });
+    const observed = judged({ made, seen: rotated, tags, secret: { observed: true } });
+    expect(ours).toMatchObject({ decision: { is: 'nothing' }, suspicion: null });
+    expect(observed).toMatchObject({
+      decision: { is: 'start', state: { versionId: v2, previousVersionId: v1, attempt: 1 } },
+      suspicion: 'rollout',
+    });
+  });
+
+  test('no command of ours is named for what only its service can mend', () => {
+    const seen = { nextRotationAt: new Date('2026-03-01T03:59:59Z') };
+    expect(judged({ seen }).decision).toMatchObject({
+      next: expect.stringContaining('keyturn rotate TOKEN'),
+    });
+    expect(judged({ seen, secret: { observed: true } }).decision).toMatchObject({
+      next: expect.stringContaining('keyturn status TOKEN'),
+    });
+    const stuck = {
+      labels: pending,
+      made: pendingMade('2026-03-10T02:00:00Z'),
+    };
+    expect(judged({ ...stuck }).decision).toMatchObject({
+      next: expect.stringContaining('keyturn discard TOKEN'),
+    });
+    expect(judged({ ...stuck, secret: { observed: true } }).decision).toMatchObject({
+      next: expect.stringContaining('keyturn status TOKEN'),
+    });
+  });
+});
+
 test('the order of the checks', () => {
   expect(checks.map(({ id }) => id)).toEqual([
     'deleted',
@@ -89,6 +125,7 @@ test('the order of the checks', () => {
     'rollout-missing',
     'rotation-stuck',
     'hold-stopped',
+    'consumers-stopped',
     'rollout-stalled',
     'rollout-late',
     'rollout-under-way',
@@ -274,6 +311,18 @@ describe('a person is told', () => {
       { tags: { 'keyturn:completed': v1 }, rollouts: { [v2]: since('2026-03-09T02:01:00Z') } },
       'rollout-stalled',
       'Version version-2 of shop/token is current, and the rollout that began 33 hours ago has stopped: consumers may run with the old value.',
+      'npx keyturn resume TOKEN',
+    ],
+    [
+      'of consumers that a rollout has stopped, and that a typed value keeps stopped',
+      {
+        labels: { [v2]: ['AWSPREVIOUS'], [v3]: ['AWSCURRENT'] },
+        made: pendingMade('2026-03-09T03:00:00Z'),
+        tags: { 'keyturn:completed': v1, 'keyturn:stopped': `${v2} 2026-03-09T02:02:00.000Z` },
+        rollouts: { [v2]: since('2026-03-09T02:01:00Z') },
+      },
+      'consumers-stopped',
+      'The consumers of shop/token were stopped at 2026-03-09T02:02:00.000Z to move its data, and no rollout that would start them is under way.',
       'npx keyturn resume TOKEN',
     ],
     [

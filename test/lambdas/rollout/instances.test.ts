@@ -93,6 +93,7 @@ function world(wanted: Wanted = {}) {
         consumers: new Map(),
         fleets: new Map([['http', hook.connect(fleet.api)]]),
         target: noTarget.target,
+        classes: new Map(),
         reencryption: new Map(),
         credential: () => Promise.reject(new Error('not used')),
         http: { send: refused },

@@ -61,6 +61,7 @@ function world(
       http: unused(),
       fleets: new Map(),
       target: noTarget.target,
+      classes: new Map(),
       reencryption: new Map(),
       credential: unused(),
       consumers: new Map(kinds(clock).map((kind) => [kind.kind, kind])),

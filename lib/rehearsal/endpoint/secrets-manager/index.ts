@@ -16,9 +16,10 @@ import {
   type WorldClock,
 } from '../wire.ts';
 import { Calendar } from './calendar.ts';
+import { commit } from './commit.ts';
 import { type Core, defaultOptions, type Operation, type Options, type Randomness } from './core.ts';
 import { deleteSecret, restoreSecret } from './deletion.ts';
-import { faultyEmit } from './events.ts';
+import { faultyEmit, serviceEvent } from './events.ts';
 import { textOf } from './input.ts';
 import { getRandomPassword } from './password.ts';
 import { batchGetSecretValue, listSecrets } from './queries.ts';
@@ -57,6 +58,9 @@ export interface VersionSnapshot {
   readonly value: SecretValue | null;
   readonly createdAt: number;
 }
+
+/** A service of AWS, to which no policy of the account applies. */
+const itself: Caller = { accessKeyId: 'service', roleArn: null, functionArn: null };
 
 const operations: Record<OperationName, Operation> = {
   CreateSecret: createSecret,
@@ -110,6 +114,24 @@ export class SecretsManager implements Service {
       throw new AwsError('UnknownOperationException', `Unknown operation: ${operation}`);
     validate(input, shapes[operation]);
     return operations[operation](this.#core, input, caller);
+  }
+
+  /**
+   * What a service that manages a secret does: a new current version, without any function, and the rotation is
+   * closed at once (AWS user guide, "Managed rotation"). Not an AWS operation.
+   *
+   * @param secretId name, ARN or partial ARN.
+   * @returns the id of the new version.
+   */
+  managedRotation(secretId: string, value: string): string {
+    const core = this.#core;
+    const id = core.random.uuid();
+    putSecretValue(core, { SecretId: secretId, ClientRequestToken: id, SecretString: value }, itself);
+    const written = core.store.find(secretId);
+    if (written === null) throw new Error(`there is no secret ${secretId}`);
+    commit(core, written, { ...written, rotatedAt: core.clock.now() });
+    core.emit(serviceEvent('RotationSucceeded', written.arn, id, core.clock.now()));
+    return id;
   }
 
   /** All rotations and test runs so far, oldest first. Not an AWS operation. */

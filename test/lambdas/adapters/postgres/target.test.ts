@@ -117,7 +117,7 @@ describe('a rotation', () => {
     await vi.waitUntil(async () => (await server.log()).includes(mark), { timeout: 20_000, interval: 20 });
     const log = await server.log();
     expect(log.match(/ALTER ROLE SESSION_USER PASSWORD/g)?.length).toBeGreaterThanOrEqual(5);
-    // In each round: current let in, pending let in, the old one refused.
+    // In each round: current let in, pending let in, and the old one refused, which is the test’s own try.
     expect(log.match(/connection authorized: user=shop/g)).toHaveLength(10);
     expect(log.match(/authentication failed for user "shop"/g)).toHaveLength(5);
     for (const password of seen) {

@@ -13,7 +13,11 @@ const app = `
 
 const clock = { now: () => new Date(), sleep: async () => {} };
 const consumer = { kind: 'ecs', cluster: 'main', service: 'web' };
-const renewing = () => ({ secretId: 'x', versionId: 'v', since: new Date() });
+const renewing = () => ({ secretId: stopping.secretId, versionId: 'v', since: new Date() });
+const stopping = {
+  secretId: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/key-AbCdEf',
+  stop: 'one',
+};
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
@@ -42,7 +46,7 @@ async function service() {
   const bound = hook.connect(api).bind(consumer);
   if (!bound.ok || bound.hook.quiesce === null) throw new Error('not a consumer that can be stopped');
   const { quiesce, begin, look } = bound.hook;
-  const idle = () => until(async () => ((await quiesce(clock)).idle ? true : undefined), 20_000);
+  const idle = () => until(async () => ((await quiesce(stopping, clock)).idle ? true : undefined), 20_000);
   const running = () => web.tasks.filter(({ status }) => status === 'RUNNING').length;
   return { web, api, idle, running, quiesce, begin, look };
 }
@@ -50,11 +54,11 @@ async function service() {
 describe('an ECS service', () => {
   test('stops, is idle only when its last task has ended, and starts again with as many tasks', async () => {
     const { web, idle, running, quiesce, begin, look } = await service();
-    const first = await quiesce(clock);
+    const first = await quiesce(stopping, clock);
     expect(first).toEqual({ idle: false, reason: '3 tasks of web still run' });
     await idle();
     expect(web.tasks.map(({ status }) => status)).toEqual(['STOPPED', 'STOPPED', 'STOPPED']);
-    expect(web.tags).toEqual(new Map([['keyturn:parked', '3']]));
+    expect(web.tags).toEqual(new Map([['keyturn:parked', expect.stringMatching(/^3 [0-9a-f]{16}$/)]]));
 
     const since = renewing();
     expect(await look(since, clock)).toMatchObject({ renewed: false });
@@ -65,16 +69,36 @@ describe('an ECS service', () => {
   });
 
   test('keeps its count when quiesce runs again, and when it died between note and stop', async () => {
-    const { web, api, idle, begin, look } = await service();
-    const { arn } = await api.state('main', 'web');
-    await api.park(arn, 3);
+    const { web, api, idle, quiesce, begin, look } = await service();
+    // As if the process had died before it scaled.
+    await quiesce(stopping, { ...clock });
+    await api.scale('main', 'web', 3, false);
     await idle();
     await idle();
-    expect(web.tags.get('keyturn:parked')).toBe('3');
+    expect(web.tags.get('keyturn:parked')).toMatch(/^3 /);
     const since = renewing();
     await begin(since, clock);
     await begin(since, clock);
     await until(async () => ((await look(since, clock)).renewed ? true : undefined), 20_000);
     expect(web.spec.desiredCount).toBe(3);
+  });
+
+  test('is neither started nor stopped for another secret', async () => {
+    const { web, idle, running, quiesce, begin, look } = await service();
+    await idle();
+    const other = { ...renewing(), secretId: `${stopping.secretId}-other` };
+    await begin(other, clock);
+    expect(await look(other, clock)).toEqual({
+      renewed: false,
+      reason: 'web is stopped for another secret, whose rollout starts it',
+    });
+    expect(await quiesce({ ...stopping, secretId: other.secretId }, clock)).toEqual({
+      idle: false,
+      reason: 'web is stopped for another secret, whose rollout must end first',
+    });
+    expect(web.spec.desiredCount).toBe(0);
+    await begin(renewing(), clock);
+    await until(async () => ((await look(other, clock)).renewed ? true : undefined), 20_000);
+    expect(running()).toBe(3);
   });
 });

@@ -137,6 +137,7 @@ describe('a task', () => {
     expect(rows()).toBe('new\nnew\n');
     const ids = {
       KEYTURN_SECRET_ARN: secretId,
+      KEYTURN_VERSION_IDS: 'version-of-new,version-of-old',
       KEYTURN_WRITE_KEY_ID: 'aaaaaaaaaaaa',
       KEYTURN_OTHER_KEY_IDS: 'bbbbbbbbbbbb',
     };

@@ -12,6 +12,7 @@ import {
   column,
   contents,
   declared,
+  isUpdate,
   newKey,
   oldKey,
   plain,
@@ -350,7 +351,7 @@ describe('reports', () => {
           ...client,
           async query(...statement) {
             const answer = await client.query(...statement);
-            if (statement[0].startsWith('UPDATE') && !repaired) {
+            if (isUpdate(statement[0]) && !repaired) {
               repaired = true;
               await admin.query('UPDATE credentials SET sealed = $1 WHERE id = 3', [sealed('x', newKey)]);
             }
@@ -387,7 +388,7 @@ describe('a sweep that others hold up', () => {
         return {
           ...client,
           async query(text, ...rest) {
-            if (!text.startsWith('UPDATE') || !first) return client.query(text, ...rest);
+            if (!isUpdate(text) || !first) return client.query(text, ...rest);
             first = false;
             await admin.query('BEGIN');
             await admin.query('UPDATE credentials SET sealed = $1 WHERE id = 2', [sealed('written', oldKey)]);
@@ -426,9 +427,9 @@ describe('a sweep that others hold up', () => {
         return {
           ...client,
           query(text, ...rest) {
-            updates += text.startsWith('UPDATE') ? 1 : 0;
+            updates += isUpdate(text) ? 1 : 0;
             // The server's own answer, as SQLSTATE 40P01.
-            return text.startsWith('UPDATE') && updates % 2 === 0
+            return isUpdate(text) && updates % 2 === 0
               ? client.query(`DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$`)
               : client.query(text, ...rest);
           },
@@ -449,7 +450,7 @@ describe('a sweep that others hold up', () => {
         return {
           ...client,
           async query(text, ...rest) {
-            if (!text.startsWith('UPDATE') || !first) return client.query(text, ...rest);
+            if (!isUpdate(text) || !first) return client.query(text, ...rest);
             first = false;
             await client.query(`SET lock_timeout = '50ms'`);
             await admin.query('BEGIN');

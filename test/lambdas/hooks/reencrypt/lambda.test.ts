@@ -89,6 +89,7 @@ describe('a function', () => {
       schema: 1,
       do: 'reencrypt',
       secretArn: secretId,
+      versionIds: ['version-of-new', 'version-of-old'],
       writeKeyId: 'aaaaaaaaaaaa',
       otherKeyIds: ['bbbbbbbbbbbb'],
       cursor: null,

@@ -21,6 +21,7 @@ export const slice = (members: Partial<Slice> = {}): Slice => ({
   cursor: null,
   dryRun: false,
   secretId,
+  versionIds: ['version-of-new', 'version-of-old'],
   ...members,
 });
 

@@ -9,6 +9,7 @@ import {
   bound,
   contents,
   declared,
+  isUpdate,
   newKey,
   oldKey,
   opened,
@@ -87,7 +88,7 @@ describe('a sweep', () => {
         return {
           ...client,
           async query(text, parameters, name) {
-            if (text.startsWith('UPDATE') && writing) {
+            if (isUpdate(text) && writing) {
               for (const id of [1, 2].map(() => String(1 + Math.floor(Math.random() * 60)))) {
                 n += 1;
                 const value = `write ${n}`;
@@ -213,7 +214,7 @@ describe('a sweep', () => {
         return {
           ...client,
           async query(text, parameters, name) {
-            if (text.startsWith('UPDATE') && !cut) {
+            if (isUpdate(text) && !cut) {
               cut = true;
               await admin.query(
                 `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keyturn'`,

@@ -66,11 +66,15 @@ export function bound(declaration: object, through: Server = postgres) {
   return result.hook;
 }
 
+/** Whether a statement of the sweep writes rows. */
+export const isUpdate = (text: string): boolean => text.includes('UPDATE "public"');
+
 export const slice = (extra: object = {}) => ({
   ring,
   cursor: null,
   dryRun: false,
   secretId: secret,
+  versionIds: ['version-of-new', 'version-of-old'],
   ...extra,
 });
 

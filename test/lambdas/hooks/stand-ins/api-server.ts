@@ -129,7 +129,13 @@ export class ApiServer {
     if (workload === undefined) return failure(404, 'NotFound', `${resource} "${name}" not found`);
     if (patch !== null) {
       const template = member(member(patch, 'spec'), 'template');
-      this.cluster.changeWorkload(workload, annotationsIn(patch), annotationsIn(template));
+      const { replicas } = member(patch, 'spec');
+      this.cluster.changeWorkload(
+        workload,
+        annotationsIn(patch),
+        annotationsIn(template),
+        typeof replicas === 'number' ? replicas : workload.replicas,
+      );
     }
     return { status: 200, object: workloadShape(workload, this.cluster) };
   }
@@ -255,7 +261,7 @@ function workloadShape(workload: WorkloadObject, cluster: Cluster): Json {
       annotations,
     },
     spec: {
-      ...(options.kind === 'DaemonSet' ? {} : { replicas: options.replicas }),
+      ...(options.kind === 'DaemonSet' ? {} : { replicas: workload.replicas }),
       ...(options.paused ? { paused: true } : {}),
       selector: { matchLabels: { app: options.name } },
       template: { metadata: { annotations: templateAnnotations, labels: { app: options.name } } },

@@ -49,6 +49,8 @@ export class WorkloadObject {
   template = 1;
   /** Of a StatefulSet: the template that all pods have. */
   currentTemplate = 1;
+  /** How many pods it is to have. */
+  replicas: number;
   stuckFor = 0;
   deadlineExceeded = false;
   temper: Temper = 'healthy';
@@ -57,6 +59,7 @@ export class WorkloadObject {
 
   constructor(options: WorkloadOptions) {
     this.options = options;
+    this.replicas = options.replicas;
   }
 }
 
@@ -113,9 +116,18 @@ export class Cluster {
   }
 
   /** A change of a workload, as the API server and its controllers see it. */
-  changeWorkload(workload: WorkloadObject, own: Annotations, ofTemplate: Annotations): void {
-    workload.annotations = { ...workload.annotations, ...own };
+  changeWorkload(
+    workload: WorkloadObject,
+    own: Readonly<Record<string, string | null>>,
+    ofTemplate: Annotations,
+    replicas = workload.replicas,
+  ): void {
+    // A merge patch takes a member away whose value is null (RFC 7386).
+    const merged = Object.entries({ ...workload.annotations, ...own });
+    workload.annotations = Object.fromEntries(merged.filter(([, value]) => value !== null)) as Annotations;
     workload.resourceVersion += 1;
+    if (replicas !== workload.replicas) workload.generation += 1;
+    workload.replicas = replicas;
     const next = { ...workload.templateAnnotations, ...ofTemplate };
     if (JSON.stringify(next) === JSON.stringify(workload.templateAnnotations)) return;
     workload.templateAnnotations = next;
@@ -156,15 +168,8 @@ export class Cluster {
   /** Replaces one pod a round, and counts rounds without progress. */
   #roll(workload: WorkloadObject): void {
     workload.observedGeneration = workload.generation;
-    const {
-      kind,
-      replicas,
-      paused,
-      strategy,
-      partition = 0,
-      startTicks = 1,
-      deadlineTicks = 20,
-    } = workload.options;
+    const { replicas } = workload;
+    const { kind, paused, strategy, partition = 0, startTicks = 1, deadlineTicks = 20 } = workload.options;
     const pods = this.podsOf(workload);
     for (const pod of pods) {
       const age = (this.now - pod.createdAt) / 1000;
@@ -175,6 +180,9 @@ export class Cluster {
     }
     const staying = pods.filter(({ deletedAt, phase }) => deletedAt === null && phase === 'Running');
     const young = staying.filter(({ template }) => template === workload.template);
+    const surplus = kind === 'DaemonSet' || replicas > 0 ? [] : staying;
+    for (const pod of surplus) this.#stop(workload, pod);
+    if (surplus.length > 0) return;
     if (paused || strategy === 'OnDelete') return;
     const waiting = young.some(({ ready }) => !ready);
     const wanted = replicas - partition;

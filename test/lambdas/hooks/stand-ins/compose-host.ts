@@ -17,7 +17,7 @@ import type { Run } from './aws.ts';
 
 export interface ServicePlan {
   /** Default: healthy. */
-  readonly temper?: 'healthy' | 'slow' | 'never' | 'flapping' | 'fails';
+  readonly temper?: 'healthy' | 'slow' | 'never' | 'flapping' | 'fails' | 'unstoppable';
   readonly scale?: number;
   /** `docker compose up` does not return. */
   readonly hang?: boolean;
@@ -34,6 +34,8 @@ export interface HostState {
     /** A container that starts again keeps the environment that it was made with. */
     createdAt: number;
     startedAt: number;
+    /** `docker compose stop` ended it. */
+    stopped?: boolean;
   }[];
   /** Services in the order in which they were made anew. */
   recreated: string[];
@@ -52,6 +54,7 @@ export class ComposeHost {
   readonly bin = join(this.root, 'bin');
   /** Everything that scripts printed. */
   printed = '';
+  #scripts = 0;
 
   constructor(state: Partial<HostState> & Pick<HostState, 'canary' | 'secrets' | 'services'>) {
     mkdirSync(this.directory);
@@ -121,7 +124,9 @@ export class ComposeHost {
 
   /** As the agent runs it: from a file, by sh. `killAfter` ends the whole group with kill -9. */
   run(script: string, killAfter?: () => boolean): Promise<Run> {
-    const file = join(this.root, 'script.sh');
+    // Each its own: a shell reads its script as it goes.
+    this.#scripts += 1;
+    const file = join(this.root, `script-${this.#scripts}.sh`);
     writeFileSync(file, script);
     const child = spawn('/bin/sh', [file], {
       detached: true,

@@ -53,6 +53,7 @@ function docker() {
     }
     return;
   }
+  if (command === 'stop') return stop(service);
   if (command !== 'up') process.exit(16);
   up(service, rest);
 }
@@ -81,7 +82,22 @@ function up(service, options) {
   if (plan.hang) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30_000);
 }
 
+/** The containers stay, and do not run. */
+function stop(service) {
+  const plan = state.services[service];
+  if (plan === undefined) process.exit(1);
+  if (plan.temper === 'unstoppable') return;
+  for (const container of state.containers.filter((one) => one.service === service)) container.stopped = true;
+  save();
+}
+
 function inspect(ids) {
+  if (ids[0] === '--format') {
+    const found = state.containers.find(({ id }) => id === ids[2]);
+    if (ids[1] !== '{{.State.Running}}' || found === undefined) process.exit(1);
+    process.stdout.write(`${found.stopped !== true}\n`);
+    return;
+  }
   const found = state.containers.filter(({ id }) => ids.includes(id));
   for (const container of found) {
     container.looks += 1;
@@ -90,7 +106,7 @@ function inspect(ids) {
   save();
   process.stdout.write(
     JSON.stringify(
-      found.map(({ id, service, environment, createdAt, startedAt, looks }) => {
+      found.map(({ id, service, environment, createdAt, startedAt, looks, stopped }) => {
         const { temper } = state.services[service];
         const health =
           temper === 'never' || (temper === 'slow' && looks < 3) ? { Health: { Status: 'starting' } } : {};
@@ -98,7 +114,7 @@ function inspect(ids) {
           Id: id,
           Created: new Date(createdAt).toISOString().replace('Z', '123456Z'),
           State: {
-            Status: 'running',
+            Status: stopped === true ? 'exited' : 'running',
             StartedAt: new Date(startedAt).toISOString().replace('Z', '123456Z'),
             ...health,
           },
