@@ -15,6 +15,14 @@ export interface CbcMessages {
    * @param ciphertext one block or more, whole ones. @returns null when the padding is wrong.
    */
   open(ciphertext: Buffer, iv: Uint8Array): Buffer | null;
+  /**
+   * As `seal`, all in one call of the cipher. An IV is a random block encrypted under the key itself: the first method
+   * of SP 800-38A appendix C.
+   * @param next random bytes, as many as it is asked for. @returns of each its IV and, behind it, the ciphertext.
+   */
+  sealAll(plains: readonly Buffer[], next: (count: number) => Uint8Array): readonly Buffer[];
+  /** As `open`, all in one call of the cipher. @param messages each an IV and, behind it, a ciphertext. */
+  openAll(messages: readonly Buffer[]): readonly (Buffer | null)[];
 }
 
 /** @param key of as many bits as the algorithm says. */
@@ -46,7 +54,45 @@ export function cbcMessages(algorithm: 'aes-128-cbc' | 'aes-256-cbc', key: KeyOb
       ciphertext.copy(opened, 0, ciphertext.length - blockBytes);
       return unpadded(padded);
     },
+
+    // What the stream makes of a random block is random, and is what it chains the message's first block to.
+    sealAll(plains, next) {
+      const stream = Buffer.allocUnsafe(plains.reduce((sum, plain) => sum + sealedLength(plain), 0));
+      let at = 0;
+      for (const plain of plains) {
+        const end = at + sealedLength(plain);
+        stream.set(next(blockBytes), at);
+        const padFrom = at + blockBytes + plain.copy(stream, at + blockBytes);
+        stream.fill(end - padFrom, padFrom, end);
+        at = end;
+      }
+      const all = cipher.update(stream);
+      stream.fill(0);
+      all.copy(sealed, 0, all.length - blockBytes);
+      at = 0;
+      return plains.map((plain) => {
+        at += sealedLength(plain);
+        return all.subarray(at - sealedLength(plain), at);
+      });
+    },
+
+    // An IV goes through the stream as well: what comes of it is thrown away, and the next block is chained to it.
+    openAll(messages) {
+      const stream = Buffer.concat(messages);
+      const all = decipher.update(stream);
+      stream.copy(opened, 0, stream.length - blockBytes);
+      let at = 0;
+      return messages.map(({ length }) => {
+        at += length;
+        return unpadded(all.subarray(at - length + blockBytes, at));
+      });
+    },
   };
+}
+
+/** Bytes of an IV, and of a plain text with its padding. */
+function sealedLength({ length }: Buffer): number {
+  return 2 * blockBytes + length - (length % blockBytes);
 }
 
 /** XORs two blocks into the first one of `bytes`. */

@@ -1,5 +1,14 @@
 /** What every codec does alike: which keys of a ring are tried, in what order, and what is poisoned. */
-import type { Cipher, KeyRing, Poison, Rewrite, RowContext, Stored, StoredKey } from '../contract/ciphers.ts';
+import type {
+  Cipher,
+  KeyRing,
+  Poison,
+  Rewrite,
+  RowContext,
+  Stored,
+  StoredKey,
+  StoredRow,
+} from '../contract/ciphers.ts';
 
 /** A ciphertext taken apart, not yet opened. */
 export interface Parts {
@@ -22,8 +31,16 @@ export interface Format<Made, Read extends Parts> {
    * anew is what was opened, as it was packed.
    */
   unpack?(opened: Buffer, parts: Read): Buffer | Poison;
+  /** For formats without `unpack` and additional data that are quicker over many rows. Default: they are not. */
+  readonly together?: Together<Made, Read>;
   /** Cheap: whether a plain text might be a ciphertext of this format. */
   looksSealed(plain: Buffer): boolean;
+}
+
+/** Many rows under one key; answers are in the order of what was asked. */
+export interface Together<Made, Read extends Parts> {
+  open(parts: readonly Read[], made: Made): readonly (Buffer | Poison | null)[];
+  seal(plains: readonly Buffer[], made: Made, from: readonly Read[]): readonly Stored[];
 }
 
 type OpenedParts =
@@ -89,6 +106,54 @@ export function ringCipher<Made, Read extends Parts>(format: Format<Made, Read>,
     return { is: 'rewritten', stored: likeBefore(sealed, stored), from: opened.under };
   }
 
+  function rewrite({ stored, context }: StoredRow): Rewrite {
+    const parts = format.read(stored);
+    return typeof parts === 'string'
+      ? { is: 'poisoned', poison: parts }
+      : rewriteParts(parts, stored, context);
+  }
+
+  /** What is under the likely key goes through together; each of the others goes the way of a single row. */
+  function rewriteTogether(rows: readonly StoredRow[], { open, seal }: Together<Made, Read>): Rewrite[] {
+    const { key, made } = likely;
+    const results: Rewrite[] = rows.map(() => ({ is: 'current' }));
+    const alone: number[] = [];
+    const opening: { readonly at: number; readonly parts: Read }[] = [];
+    for (const [at, { stored, context }] of rows.entries()) {
+      const parts = format.read(stored);
+      const isCandidate =
+        typeof parts !== 'string' &&
+        candidates(parts.version ?? context.version).some((one) => one.key === key);
+      if (isCandidate) opening.push({ at, parts });
+      else alone.push(at);
+    }
+    const opened = open(
+      opening.map(({ parts }) => parts),
+      made,
+    );
+    const sealing: { readonly at: number; readonly parts: Read; readonly plain: Buffer }[] = [];
+    for (const [index, { at, parts }] of opening.entries()) {
+      const plain = opened[index] ?? null;
+      if (!Buffer.isBuffer(plain) || format.looksSealed(plain)) alone.push(at);
+      else if (key !== write.key) sealing.push({ at, parts, plain });
+    }
+    const sealed = seal(
+      sealing.map(({ plain }) => plain),
+      write.made,
+      sealing.map(({ parts }) => parts),
+    );
+    for (const [index, { at }] of sealing.entries()) {
+      const [stored, before] = [sealed[index], rows[at]?.stored];
+      if (stored === undefined || before === undefined) throw new TypeError('a format sealed too few rows');
+      results[at] = { is: 'rewritten', stored: likeBefore(stored, before), from: key };
+    }
+    for (const at of alone) {
+      const row = rows[at];
+      if (row !== undefined) results[at] = rewrite(row);
+    }
+    return results;
+  }
+
   return {
     open(stored, row) {
       const parts = format.read(stored);
@@ -97,10 +162,9 @@ export function ringCipher<Made, Read extends Parts>(format: Format<Made, Read>,
       return opened.is === 'open' ? { is: 'open', under: opened.under, plain: opened.plain } : opened;
     },
     seal: (plain, row) => format.seal(plain, write.made, row, null),
-    rewrite(stored, row) {
-      const parts = format.read(stored);
-      return typeof parts === 'string' ? { is: 'poisoned', poison: parts } : rewriteParts(parts, stored, row);
-    },
+    rewrite: (stored, context) => rewrite({ stored, context }),
+    rewriteAll: (rows) =>
+      format.together === undefined ? rows.map(rewrite) : rewriteTogether(rows, format.together),
   };
 }
 

@@ -62,6 +62,12 @@ export interface RowContext {
   readonly additionalData?: Buffer;
 }
 
+/** A ciphertext in its row. */
+export interface StoredRow {
+  readonly stored: Stored;
+  readonly context: RowContext;
+}
+
 /** Why a ciphertext cannot be read. None of these is ever overwritten. */
 export type Poison =
   /** Not in the declared format at all. */
@@ -91,6 +97,8 @@ export interface Cipher {
   seal(plain: Buffer, row: RowContext): Stored;
   /** Opens and seals anew, unless it is under `write` already. Keeps what the format carries along (Fernet's timestamp). */
   rewrite(stored: Stored, row: RowContext): Rewrite;
+  /** As `rewrite` of each, in the same order; quicker for some formats. */
+  rewriteAll(rows: readonly StoredRow[]): readonly Rewrite[];
 }
 
 /** The time that a format writes into its ciphertexts, where it does (Fernet). */

@@ -21,6 +21,7 @@ export const stage: StageDefinition = {
   readsValues: true,
   putsEvents: false,
   redeploys: false,
+  asksClass: true,
   reencrypts: true,
 
   async run(input, context) {
@@ -68,7 +69,7 @@ async function ringAcross(
   secret: SecretSettings,
   { ports }: StageContext,
 ): Promise<RingInUse> {
-  const data = dataKeysOf(secret);
+  const data = dataKeysOf(secret, ports);
   const version = await ports.secrets.read(state.secretId, current);
   const { write } = data.ring(parseDocument(version.value, `The current value of ${secret.key}`), true);
   const known = data.ring(await documentOf(state, state.versionId, ports.secrets), true);

@@ -26,6 +26,8 @@ export interface PostgresTarget {
   readonly loginTimeout?: number;
   /** Milliseconds after which the answer to a statement is given up; 0: never. Default: 30,000. */
   readonly statementTimeout?: number;
+  /** Whether a statement is sent before the one before it was answered; each is a transaction of its own. Default: false. */
+  readonly pipeline?: boolean;
 }
 
 const defaultLoginTimeout = 10_000;
@@ -50,6 +52,7 @@ export async function connectPostgres(target: PostgresTarget): Promise<pg.Client
     ssl: tlsOptions(target, socket),
     sslnegotiation: 'postgres',
     application_name: 'keyturn',
+    pipeline: target.pipeline ?? false,
     query_timeout: target.statementTimeout ?? defaultStatementTimeout,
     // Ours, so that the time limit ends it whatever the driver has put on top of it.
     stream: () => socket,

@@ -19,21 +19,15 @@ export const server: Server = {
   async connect(dsn, tls) {
     const client = await connectPostgres(targetOf(dsn, tls));
     await client.query(`SET statement_timeout = ${statementTimeout}; SET lock_timeout = ${lockTimeout}`);
-    // One statement at a time: node-postgres no longer queues them.
-    let last: Promise<unknown> = Promise.resolve();
     return {
-      query(text, parameters = [], name) {
-        const answer = last.then(async () => {
-          try {
-            const asked = { text, values: [...parameters], types: parsers };
-            const result = await client.query(name === undefined ? asked : { ...asked, name });
-            return { rows: result.rows ?? [], changed: result.rowCount ?? 0 };
-          } catch (caught) {
-            throw postgresError(caught, 'The database');
-          }
-        });
-        last = answer.catch(() => {});
-        return answer;
+      async query(text, parameters = [], name) {
+        try {
+          const asked = { text, values: [...parameters], types: parsers };
+          const result = await client.query(name === undefined ? asked : { ...asked, name });
+          return { rows: result.rows ?? [], changed: result.rowCount ?? 0 };
+        } catch (caught) {
+          throw postgresError(caught, 'The database');
+        }
       },
       end: () => client.end().catch(() => {}),
     };
@@ -65,6 +59,7 @@ function targetOf(dsn: Sensitive, tls: Tls): PostgresTarget {
     database,
     tls: authorities === null ? 'off' : { authorities },
     statementTimeout,
+    pipeline: true,
   };
 }
 

@@ -46,7 +46,7 @@ export interface Pages {
   write(rows: readonly Rewritten[], version: number | undefined): Promise<number>;
 }
 
-/** Bytes of ciphertext after which a page ends: three pages are in memory at a time, and rows may have megabytes. */
+/** Bytes of ciphertext after which a page ends: four pages are in memory at a time, and rows may have megabytes. */
 const mostPageBytes = 8 * 1024 * 1024;
 
 /** How many rows a page may pass over, as a multiple of those that it may hold. */
@@ -141,15 +141,16 @@ function selectOf(column: Column, facts: Facts): { readonly first: string; reado
   const extra = column.additionalData ?? [];
   const cells = cellsOf(column);
   const inner = [
-    ...key.map((name, index) => `${name} AS raw${index}, ${name}::text AS key${index}`),
-    'xmin::text AS xmin_text',
+    ...key.map((name, index) => `${name} AS raw${index}`),
+    'xmin AS written_by',
     `CASE WHEN xmin = ANY($3::xid[]) THEN NULL ELSE ${value} END AS stored`,
     ...(column.version === undefined ? [] : [`${quoted(column.version)}::text AS version`]),
     ...extra.map((name, index) => `${quoted(name)}::text AS extra${index}`),
   ].join(', ');
   const outer = [
-    ...cells.key,
-    'xmin_text',
+    // As text only now: what is passed over needs none.
+    ...cells.key.map((name, index) => `raw${index}::text AS ${name}`),
+    'written_by::text AS xmin_text',
     'stored',
     ...(column.version === undefined ? [] : ['version']),
     ...cells.extra,

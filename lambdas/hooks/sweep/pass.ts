@@ -1,7 +1,7 @@
 /** One pass over a column: pages are read ahead, rewritten, and written behind. */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import type { Cipher, KeyRing } from '../../contract/ciphers.ts';
+import type { Cipher, KeyRing, Opened, Rewrite } from '../../contract/ciphers.ts';
 import { KeyturnError } from '../../contract/errors.ts';
 import type { ReencryptPorts, SetAside } from '../../contract/reencryption.ts';
 import { type Column, targetOf } from './columns.ts';
@@ -54,6 +54,7 @@ export async function runPass(
   const { pages, batch, pace, ports } = pass;
   let cursor = start;
   let writing: Promise<void> = Promise.resolve();
+  let before = writing;
   let reading = pages.read(cursor.after, batch);
   try {
     for (;;) {
@@ -64,8 +65,10 @@ export async function runPass(
       // Awaited one round later: a failure in between must not count as one that nobody handles.
       reading.catch(() => {});
       const sorted = await sort(page.rows, pass);
-      await writing;
-      writing = write(sorted, end, page.seen);
+      // One write is under way while the next one is sent.
+      await before;
+      before = writing;
+      writing = write(sorted, end, page.seen, before);
       writing.catch(() => {});
       await pace.after(page.seen);
       if (page.last) break;
@@ -83,9 +86,18 @@ export async function runPass(
     throw caught;
   }
 
-  async function write(sorted: Sorted, end: readonly string[], seen: number): Promise<void> {
+  async function write(
+    sorted: Sorted,
+    end: readonly string[],
+    seen: number,
+    former: Promise<void>,
+  ): Promise<void> {
     const { rewritten, setAside, under } = sorted;
-    const moved = pass.writes ? await pages.write(rewritten, pass.ring.write.version) : 0;
+    const written = pass.writes ? pages.write(rewritten, pass.ring.write.version) : Promise.resolve(0);
+    // Both have ended, whatever becomes of them, and the cursor moves on in the order of the pages.
+    await Promise.allSettled([former, written]);
+    await former;
+    const moved = await written;
     cursor = {
       ...cursor,
       after: [...end],
@@ -104,9 +116,20 @@ async function sort(rows: readonly Row[], { cipher, column, ring, writes }: Pass
   const setAside: SetAside[] = [];
   const under = new Map<string, number>();
   let found = 0;
-  for (const [index, row] of rows.entries()) {
-    if (index % rowsAtOnce === rowsAtOnce - 1) await setImmediate();
-    const result = writes ? cipher.rewrite(row.stored, row.context) : cipher.open(row.stored, row.context);
+  for (let from = 0; from < rows.length; from += rowsAtOnce) {
+    if (from > 0) await setImmediate();
+    const some = rows.slice(from, from + rowsAtOnce);
+    const results = writes
+      ? cipher.rewriteAll(some)
+      : some.map(({ stored, context }) => cipher.open(stored, context));
+    for (const [index, result] of results.entries()) {
+      const row = some[index];
+      if (row !== undefined) take(row, result);
+    }
+  }
+  return { rewritten, setAside, found, under };
+
+  function take(row: Row, result: Rewrite | Opened): void {
     switch (result.is) {
       case 'rewritten':
         found += 1;
@@ -123,7 +146,6 @@ async function sort(rows: readonly Row[], { cipher, column, ring, writes }: Pass
         break;
     }
   }
-  return { rewritten, setAside, found, under };
 }
 
 function added(counts: Readonly<Record<string, number>>, more: ReadonlyMap<string, number>) {

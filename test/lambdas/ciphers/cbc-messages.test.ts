@@ -45,6 +45,37 @@ describe.each([
     expect(messages.open(alone(next, iv), iv)).toEqual(next);
   });
 
+  test('many at once are those of a cipher of their own, whatever went through before and goes through after', () => {
+    const messages = cbcMessages(algorithm, createSecretKey(key));
+    const plains = Array.from({ length: 40 }, (_, length) => randomBytes(length));
+    for (let round = 0; round < 2; round += 1) {
+      const sealed = messages.sealAll(plains, randomBytes);
+      const ivs = sealed.map((message) => message.subarray(0, 16));
+      expect(new Set(ivs.map((iv) => iv.toString('hex'))).size).toBe(plains.length);
+      for (const [at, message] of sealed.entries())
+        expect(openedAlone(message.subarray(16), message.subarray(0, 16))).toEqual(plains[at]);
+      const [plain, iv] = [randomBytes(20), randomBytes(16)];
+      expect(messages.seal(plain, iv)).toEqual(alone(plain, iv));
+      expect(messages.openAll(sealed)).toEqual(plains);
+      expect(messages.open(alone(plain, iv), iv)).toEqual(plain);
+    }
+  });
+
+  test('one with wrong padding among many is none, and its neighbours open', () => {
+    const messages = cbcMessages(algorithm, createSecretKey(key));
+    const [first, second, third] = messages.sealAll(
+      [randomBytes(5), randomBytes(5), Buffer.from('c')],
+      randomBytes,
+    );
+    if (first === undefined || second === undefined || third === undefined)
+      throw new Error('three were sealed');
+    const iv = randomBytes(16);
+    const cipher = createCipheriv(algorithm, key, iv).setAutoPadding(false);
+    const wrong = Buffer.concat([iv, cipher.update(Buffer.alloc(16))]);
+    expect(messages.openAll([first, wrong, third])).toEqual([expect.any(Buffer), null, Buffer.from('c')]);
+    expect(second).toHaveLength(32);
+  });
+
   test('what was handed in stays as it was', () => {
     const messages = cbcMessages(algorithm, createSecretKey(key));
     const [plain, iv] = [randomBytes(40), randomBytes(16)];

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { codec, generateFernetKey } from '../../../lambdas/ciphers/fernet.ts';
-import type { StoredKey } from '../../../lambdas/contract/ciphers.ts';
+import type { Rewrite, StoredKey } from '../../../lambdas/contract/ciphers.ts';
 import { KeyturnError } from '../../../lambdas/contract/errors.ts';
 import vectors from './python/vectors.json' with { type: 'json' };
 import { at, ringOf, seeded, storedKey } from './rings.ts';
@@ -183,5 +183,56 @@ describe('whatever the plain text', () => {
         expect(ring.rewrite(stored, {}).is).toBe('poisoned');
       }),
     );
+  });
+});
+
+describe('many rows at once', () => {
+  const stranger = generateFernetKey(seeded(3)).reveal();
+  const by = (key: string, text: string) => String(bind(key).seal(Buffer.from(text), {}));
+  const old = by(oldKey, 'of the old key');
+  const rows = [
+    { stored: old, context: {} },
+    { stored: by(newKey, 'of the new key'), context: {} },
+    { stored: by(stranger, 'of a strange key'), context: {} },
+    { stored: 'no token at all', context: {} },
+    { stored: '', context: {} },
+    { stored: old.slice(0, 60), context: {} },
+    { stored: by(oldKey, by(oldKey, 'twice')), context: {} },
+    { stored: by(newKey, by(oldKey, 'twice')), context: {} },
+    { stored: by(oldKey, 'gone').replace(/.(?==*$)/, (last) => (last === 'A' ? 'Q' : 'A')), context: {} },
+    { stored: Buffer.from(by(oldKey, 'bytes')), context: {} },
+    { stored: by(oldKey, ''), context: {} },
+    { stored: by(oldKey, 'guess'), context: {} },
+    { stored: by(oldKey, 'tagged with another version'), context: { version: 9 } },
+  ];
+  const of = (cipher: ReturnType<typeof bind>, rewrites: readonly Rewrite[]) =>
+    rewrites.map((one) =>
+      one.is === 'rewritten'
+        ? [one.is, one.from.id, typeof one.stored, read(cipher, one.stored), timeOf(one.stored)]
+        : one,
+    );
+  const timeOf = (stored: string | Buffer) => Buffer.from(String(stored), 'base64url').readBigUInt64BE(1);
+
+  test.each([
+    ['the old key was the last one that opened', [old]],
+    ['the new key was', []],
+  ])('come to the same as one by one: %s', (_what, first) => {
+    const [together, alone] = [bind(newKey, oldKey), bind(newKey, oldKey)];
+    for (const stored of first) for (const cipher of [together, alone]) cipher.open(stored, {});
+    const expected = rows.map(({ stored, context }) => alone.rewrite(stored, context));
+    expect(of(together, together.rewriteAll(rows))).toEqual(of(alone, expected));
+    expect(expected.map(({ is }) => is)).toContain('rewritten');
+    expect(together.rewriteAll([])).toEqual([]);
+  });
+
+  test('no two tokens share an IV', () => {
+    const cipher = bind(newKey, oldKey);
+    cipher.open(old, {});
+    const many = cipher.rewriteAll(Array.from({ length: 500 }, () => ({ stored: old, context: {} })));
+    const ivs = many.map((one) =>
+      one.is === 'rewritten' ? Buffer.from(String(one.stored), 'base64url').toString('hex', 9, 25) : '',
+    );
+    expect(new Set(ivs).size).toBe(500);
+    expect(ivs).not.toContain('');
   });
 });
