@@ -28,6 +28,8 @@ export interface Postgres {
   url(database: string): string;
   /** All that the server has logged so far. */
   log(): Promise<string>;
+  /** Ends every session, and serves the same data again at the same port. */
+  restart(): Promise<void>;
   /** Ends the server and removes everything that it has written. */
   stop(): Promise<void>;
 }
@@ -64,7 +66,8 @@ async function startOnce({ settings = {}, tls = true, certificate }: PostgresOpt
     user: 'postgres',
     password,
     authMethod: 'scram-sha-256',
-    persistent: false,
+    // Or else a restart would begin without data; `stop` removes the directory.
+    persistent: true,
     createPostgresUser: userInfo().uid === 0,
     initdbFlags: ['--no-sync', '--locale=C', '-E', 'UTF8'],
     postgresFlags: flags({
@@ -101,6 +104,10 @@ async function startOnce({ settings = {}, tls = true, certificate }: PostgresOpt
     createDatabase: (name) => server.createDatabase(name),
     url: (database) => `postgresql://postgres:${password}@localhost:${port}/${database}`,
     log: async () => lines.join(''),
+    async restart() {
+      await server.stop();
+      await server.start();
+    },
     stop,
   };
 }
