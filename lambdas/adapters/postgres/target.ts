@@ -3,7 +3,9 @@ import type { Random } from '../../contract/ports.ts';
 import type { SqlClient } from '../../contract/sql.ts';
 import type { TableRights, Target } from '../../contract/target.ts';
 import { defaultIterations, scramVerifier } from '../../credentials/scram-verifier.ts';
+import { reach } from '../reach.ts';
 import { cannot } from '../targets/cannot.ts';
+import { askTls } from './ask-tls.ts';
 import { openPostgres } from './connect.ts';
 
 /** PostgreSQL 10: before it a verifier of SCRAM would be taken for a password, and be one from then on. */
@@ -12,6 +14,7 @@ const firstWithScram = 100_000;
 /** A PostgreSQL server on which a user changes the password of its own. */
 export function postgresTarget(random: Random): Target {
   return {
+    reach: (login) => reach(login, { askTls, login: postgresTarget(random).login }),
     async login(login) {
       const client = await openPostgres(login);
       return {
