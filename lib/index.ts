@@ -8,6 +8,7 @@ export { type Deployment, parseDeployment } from '../lambdas/contract/deployment
 export { KeyturnError } from '../lambdas/contract/errors.ts';
 export { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from './deployment/resolve.ts';
 export { KeyturnStack, type KeyturnStackProps } from './keyturn-stack.ts';
+export { Network, type NetworkProps } from './network.ts';
 export { KeyturnPipeline, type KeyturnPipelineProps } from './pipeline.ts';
 export { RolloutMachine, type RolloutMachineProps } from './rollout-machine.ts';
 export { RotatedSecret, type RotatedSecretProps } from './rotated-secret.ts';

@@ -9,6 +9,7 @@ import { KeyturnError } from '../lambdas/contract/errors.ts';
 import type { Environment, Settings } from '../lambdas/contract/settings.ts';
 import { neverDestroys } from './access.ts';
 import { assetDirectory, type Entry } from './bundle.ts';
+import type { Network } from './network.ts';
 
 export { nameOf } from './names.ts';
 
@@ -35,6 +36,11 @@ export interface PipelineFunctionProps {
    * @default none: the caller waits for the answer and sees the failure.
    */
   readonly undelivered?: sqs.IQueue;
+  /**
+   * Where it runs, for a function that logs in to a server.
+   * @default none: in no VPC of the team's.
+   */
+  readonly network?: Network | undefined;
 }
 
 /**
@@ -61,6 +67,8 @@ export class PipelineFunction extends Construct {
       // It has a fixed name: kept, it would stop the next stack of this deployment from being created.
       removalPolicy: RemovalPolicy.DESTROY,
     });
+    const { network } = props;
+    const { environment, ...place } = network?.place(props.statements) ?? { environment: {} };
     const inlinePolicies = {
       // AWSLambdaBasicExecutionRole allows every log group of the account.
       Log: statements(
@@ -80,6 +88,7 @@ export class PipelineFunction extends Construct {
               }),
             ),
           }),
+      ...(network === undefined ? {} : { Network: statements(...network.statementsFor(props.functionName)) }),
       Never: statements(neverDestroys()),
     };
     refuseTooLong(this, props.functionName, inlinePolicies);
@@ -95,14 +104,16 @@ export class PipelineFunction extends Construct {
       architecture: lambda.Architecture.ARM_64,
       handler: 'index.handler',
       code: lambda.Code.fromAsset(assetDirectory(props.entry, props.settings)),
-      environment: variables(props.environment),
+      environment: { ...variables(props.environment), ...environment },
       timeout: props.timeout,
       memorySize: memoryMegabytes,
       logGroup,
       // Its statements are above, complete: nothing that CDK would add on its own.
       role: this.role.withoutPolicyUpdates(),
       ...(props.undelivered === undefined ? {} : { deadLetterQueue: props.undelivered }),
+      ...place,
     });
+    network?.admit(this.role, this.function, props.statements);
   }
 }
 

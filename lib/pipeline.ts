@@ -12,7 +12,9 @@ import type { Engine } from '../lambdas/contract/target.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 import { type SecretAccess, secretArnOf } from './access.ts';
 import { Alarms } from './alarms.ts';
+import { rotationLogsIn, stageLogsIn } from './deployment/network.ts';
 import type { ResolvedConsumer, ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
+import { Network } from './network.ts';
 import { admitTopic, Notifications } from './notifications.ts';
 import { nameOf } from './pipeline-function.ts';
 import { Reconciler } from './reconciler.ts';
@@ -38,6 +40,8 @@ export class KeyturnPipeline extends Construct {
   readonly bus: events.EventBus;
   /** By the secret's key in the deployment. */
   readonly secrets: ReadonlyMap<string, RotatedSecret>;
+  /** The place of the functions that log in to servers; null: none is declared. */
+  readonly network: Network | null;
   /** By class id: one for each class in use. */
   readonly rotationFunctions: ReadonlyMap<string, RotationFunction>;
   /** By stage: one for each stage of a plan in use. */
@@ -67,6 +71,11 @@ export class KeyturnPipeline extends Construct {
     this.secrets = new Map(
       deployment.secrets.map((secret) => [secret.key, this.rotatedSecret(deployment, secret)]),
     );
+    this.network =
+      deployment.network === null
+        ? null
+        : new Network(this, 'Network', { deployment: deployment.name, network: deployment.network });
+    const inside = (logsIn: boolean) => (logsIn ? (this.network ?? undefined) : undefined);
     const shared = {
       bus: this.bus,
       encryptionKey: this.encryptionKey,
@@ -89,6 +98,7 @@ export class KeyturnPipeline extends Construct {
             ),
             credentialStatements: statementsOf(secrets),
             settings: settingsOf(deployment, secrets),
+            network: inside(rotationLogsIn(secrets)),
           }),
         ];
       },
@@ -127,6 +137,7 @@ export class KeyturnPipeline extends Construct {
             secrets.flatMap(({ credentials }) => credentials),
           ),
           administratorStatements: statementsOf(secrets),
+          network: inside(stageLogsIn(stage, secrets)),
         }),
       ];
     });

@@ -10,6 +10,7 @@ import type { ClassDefinition } from '../lambdas/contract/secret-class.ts';
 import type { Settings } from '../lambdas/contract/settings.ts';
 import type { Engine } from '../lambdas/contract/target.ts';
 import { declared, onKeys, onSecrets, type SecretAccess } from './access.ts';
+import type { Network } from './network.ts';
 import { nameOf, PipelineFunction } from './pipeline-function.ts';
 import type { RotatedSecret } from './rotated-secret.ts';
 
@@ -32,6 +33,8 @@ export interface RotationFunctionProps {
   readonly encryptionKey: kms.IKey;
   /** How long log lines are kept. */
   readonly logRetention: logs.RetentionDays;
+  /** Where it runs. @default none: in no VPC of the team's. */
+  readonly network?: Network | undefined;
 }
 
 /** What every rotation does to its secret (user guide, "Lambda rotation function execution role permissions"). */
@@ -68,6 +71,7 @@ export class RotationFunction extends Construct {
       timeout: Duration.seconds(60),
       encryptionKey: props.encryptionKey,
       logRetention: props.logRetention,
+      network: props.network,
       statements: [
         onSecrets([...new Set([...stepActions, ...props.class.actions])], secrets),
         ...onKeys(this, ['kms:Decrypt', 'kms:GenerateDataKey'], secrets),

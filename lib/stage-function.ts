@@ -11,6 +11,7 @@ import type { StageDefinition } from '../lambdas/contract/stage.ts';
 import { stages } from '../lambdas/contract/stages.ts';
 import type { Engine } from '../lambdas/contract/target.ts';
 import { acknowledgeWildcards, declared, onKeys, onSecrets, type SecretAccess } from './access.ts';
+import type { Network } from './network.ts';
 import { nameOf, PipelineFunction } from './pipeline-function.ts';
 import type { RotatedSecret } from './rotated-secret.ts';
 
@@ -50,6 +51,8 @@ export interface StageFunctionProps {
   readonly encryptionKey: kms.IKey;
   /** How long log lines are kept. */
   readonly logRetention: logs.RetentionDays;
+  /** Where it runs. @default none: in no VPC of the team's. */
+  readonly network?: Network | undefined;
 }
 
 /** Secrets Manager encrypts a new version with a data key (user guide, "Secret encryption and decryption"). */
@@ -91,6 +94,7 @@ export class StageFunction extends Construct {
       timeout: Duration.seconds(stages[stage.id].timeoutSeconds),
       encryptionKey: props.encryptionKey,
       logRetention: props.logRetention,
+      network: props.network,
       statements: [
         ...(stage.secretActions.length > 0 ? [onSecrets(stage.secretActions, secrets)] : []),
         ...onKeys(this, keyActions(stage), stage.readsValues || writes(stage) ? secrets : []),

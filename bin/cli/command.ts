@@ -1,6 +1,6 @@
 /** What a command is: a file beside this one exports one, a line in commands.ts adds it. */
 import type { ProbePorts } from '../../lambdas/contract/hooks.ts';
-import type { OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
+import type { OperatorFunctions, OperatorPorts } from '../../lambdas/contract/operator-ports.ts';
 import type { ResolvedDeployment } from '../../lib/deployment/resolve.ts';
 import type { DataPorts } from '../../lib/operations/reencrypt.ts';
 import type { Paint } from '../../lib/rehearsal/paint.ts';
@@ -28,6 +28,8 @@ export interface Context {
   readonly ports: OperatorPorts & { readonly probe: ProbePorts };
   /** What moving data takes: the hooks of these kinds, connected, and what they log in with. */
   data(kinds: readonly string[]): Promise<Pick<DataPorts, 'kinds' | 'credential'>>;
+  /** Functions of the deployment, to be invoked. */
+  functions(): Promise<OperatorFunctions>;
   readonly terminal: Terminal;
   /** Colours for what goes to stdout. */
   readonly paint: Paint;

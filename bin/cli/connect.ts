@@ -35,7 +35,7 @@ export function deploymentOf(given: Given, environment: Environment): ResolvedDe
 export async function connect(
   given: Given,
   environment: Environment,
-): Promise<Pick<Context, 'ports' | 'data' | 'pause'>> {
+): Promise<Pick<Context, 'ports' | 'data' | 'functions' | 'pause'>> {
   const endpoint = given.text('endpoint');
   const region = given.text('region');
   const loopback = endpoint !== null && isLoopback(endpoint);
@@ -54,6 +54,8 @@ export async function connect(
   return {
     ports: { ...operatorPorts(access), probe: { http, clock } },
     data: (kinds) => dataPorts(kinds, access),
+    functions: async () =>
+      (await import('../../lambdas/adapters/aws/functions.ts')).operatorFunctions(access),
     pause: loopback ? pauses.local : pauses.aws,
   };
 }

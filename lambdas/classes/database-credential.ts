@@ -1,7 +1,7 @@
 import { KeyturnError } from '../contract/errors.ts';
 import type { OldValue } from '../contract/old-value.ts';
 import { defineClass } from '../contract/secret-class.ts';
-import { credentialsOf } from '../credentials/administrator.ts';
+import { administratorLogins, credentialsOf } from '../credentials/administrator.ts';
 import { alternatingUsers } from '../credentials/alternating-users.ts';
 import { admitted } from '../credentials/candidates.ts';
 import { dualPassword } from '../credentials/dual-password.ts';
@@ -63,6 +63,11 @@ export const secretClass = defineClass<Options>({
     const session = await admitted(target, loginOf(options, document));
     await session?.end();
     return session !== null;
+  },
+
+  logins({ options, document, ...ports }) {
+    const own = () => loginOf(options, document);
+    return [{ of: 'current value', login: async () => own() }, ...administratorLogins(ports, options, own)];
   },
 
   async test({ options, document, target }) {

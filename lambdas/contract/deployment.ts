@@ -7,6 +7,7 @@
  */
 import * as z from 'zod/mini';
 import { KeyturnError } from './errors.ts';
+import { Network } from './network.ts';
 
 /** Names that end up in names of AWS resources. */
 const Name = z
@@ -118,6 +119,11 @@ export const Deployment = z.strictObject({
   urls: z._default(z.record(Name, z.string()), {}),
   secrets: z.record(SecretKey, DeploymentSecret),
   consumers: z.record(Name, OfKind),
+  /**
+   * The VPC in which the functions run that log in to servers. Default: none; these functions then reach only what
+   * the internet reaches.
+   */
+  network: z.optional(Network),
   notifications: z.optional(
     z.strictObject({
       /** Addresses that get a message when a rotation fails or a rollout stalls. */

@@ -64,6 +64,20 @@ export interface OperatorRollouts extends Rollouts {
   states(executionArn: string): Promise<readonly EnteredState[]>;
 }
 
+/** Functions, invoked as they are deployed. */
+export interface OperatorFunctions {
+  /**
+   * Waits for the answer.
+   * @returns what it returned; or, where it failed, the name of its error. Its text is left where it was: in the log.
+   */
+  invoke(
+    functionArn: string,
+    event: object,
+  ): Promise<
+    { readonly ok: true; readonly payload: unknown } | { readonly ok: false; readonly error: string }
+  >;
+}
+
 export interface OperatorPorts {
   readonly secrets: OperatorSecrets;
   readonly rollouts: OperatorRollouts;

@@ -7,7 +7,7 @@ import { type BoundOldValue, boundOldValue, type OldValue } from './old-value.ts
 import { type BoundPhases, boundPhases, type Phases } from './phases.ts';
 import type { PlanId } from './plan.ts';
 import type { Random } from './ports.ts';
-import { type Engine, noTarget, type TargetPorts } from './target.ts';
+import { type Engine, noTarget, type TargetLogin, type TargetPorts } from './target.ts';
 
 /** An IAM action on the secret itself, beyond the four that every rotation needs. */
 export type SecretAction = `secretsmanager:${string}`;
@@ -54,6 +54,14 @@ export interface Way {
   readonly cutover: boolean;
   /** True when moving AWSCURRENT back restores the previous value: no target outside has to be told. */
   readonly restorable: boolean;
+}
+
+/** A login that a class uses, read when it is asked for. */
+export interface NamedLogin {
+  /** What it is of: `current value`, `administrator`. */
+  readonly of: string;
+  /** @throws KeyturnError when what it is made of cannot be read. */
+  login(): Promise<TargetLogin>;
 }
 
 /** What setSecret found at the target. */
@@ -129,6 +137,11 @@ export interface SecretClass<Options = unknown> extends Way {
    * @throws KeyturnError when that cannot be known.
    */
   accepts?(context: TestContext<Options>): Promise<boolean>;
+  /**
+   * The logins that set and test use, as the current document makes them: what a preflight tries. Left out: it tests
+   * the document alone.
+   */
+  logins?(context: TestContext<Options>): readonly NamedLogin[];
   /** Left out: the new value replaces the old one at once. */
   readonly phases?: Phases<Options>;
   /** Left out: there is nothing to take away at a target. */
@@ -150,6 +163,8 @@ export interface BoundClass {
   test(document: SecretDocument): Promise<void>;
   readonly keeps: ((context: { document: SecretDocument; current: SecretDocument }) => Promise<void>) | null;
   readonly accepts: ((document: SecretDocument) => Promise<boolean>) | null;
+  /** Empty: it logs in nowhere. */
+  logins(document: SecretDocument): readonly NamedLogin[];
   readonly phases: BoundPhases | null;
   readonly oldValue: BoundOldValue | null;
 }
@@ -222,6 +237,7 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
       test: (document) => declared.test({ ...ports, options, document }),
       keeps: keeps === undefined ? null : (context) => keeps({ ...context, ...ports, options }),
       accepts: accepts === undefined ? null : (document) => accepts({ ...ports, options, document }),
+      logins: (document) => declared.logins?.({ ...ports, options, document }) ?? [],
       phases: phases === undefined ? null : boundPhases(phases, options),
       oldValue: oldValue === undefined ? null : boundOldValue(oldValue, options, ports),
     };

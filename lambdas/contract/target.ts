@@ -6,10 +6,10 @@ import type { Sensitive } from './sensitive.ts';
 export type Engine = 'postgres' | 'mysql' | 'redis';
 
 /**
- * Who may have signed a server's certificate: `system` (the roots that Node ships), certificates as PEM text,
- * or a file of them on the machine, such as /var/runtime/ca-cert.pem, where Lambda's Node.js keeps Amazon's.
+ * Who may have signed a server's certificate: `system` (the roots that Node ships), `rds` (Amazon's: of RDS, Aurora,
+ * RDS Proxy and ElastiCache), certificates as PEM text, or a file of them on the machine.
  */
-export type Authorities = 'system' | { readonly pem: string } | { readonly path: string };
+export type Authorities = 'system' | 'rds' | { readonly pem: string } | { readonly path: string };
 
 /** `off` is taken for a loopback address or a Unix socket only. */
 export type TargetTls = { readonly authorities: Authorities } | 'off';
@@ -88,6 +88,11 @@ export interface TargetSession {
   end(): Promise<void>;
 }
 
+/** One step of the way to a server, as it went. */
+export type ReachedStep =
+  | { readonly step: 'dns' | 'tcp' | 'tls' | 'login'; readonly ok: true; readonly says: string }
+  | { readonly step: 'dns' | 'tcp' | 'tls' | 'login'; readonly ok: false; readonly error: KeyturnError };
+
 export interface Target {
   /**
    * Logs in, with one attempt.
@@ -96,6 +101,11 @@ export interface Target {
    *   other codes when that cannot be known.
    */
   login(login: TargetLogin): Promise<TargetSession>;
+  /**
+   * Goes the way to a login step by step, up to the first that fails, and changes nothing. One login attempt at most.
+   * Left out: an engine that only knows whether it is let in. Never fails.
+   */
+  reach?(login: TargetLogin): Promise<readonly ReachedStep[]>;
 }
 
 /** The way to the servers of one kind: what a file in `lambdas/adapters/targets` exports. */
@@ -116,16 +126,31 @@ export interface TargetPorts {
 
 /** The way to the servers of several kinds: the login says which. */
 export function targetOf(connected: readonly ConnectedTarget[]): Target {
+  const of = ({ engine }: TargetLogin): Target => {
+    const found = connected.find((one) => one.engine === engine);
+    if (found !== undefined) return found.target;
+    throw new KeyturnError({
+      code: 'Internal',
+      message: `This function was deployed without a way to a server of ${engine}.`,
+    });
+  };
   return {
-    login: async (login) => {
-      const found = connected.find(({ engine }) => engine === login.engine);
-      if (found !== undefined) return found.target.login(login);
-      throw new KeyturnError({
-        code: 'Internal',
-        message: `This function was deployed without a way to a server of ${login.engine}.`,
-      });
+    login: async (login) => of(login).login(login),
+    reach: async (login) => {
+      const target = of(login);
+      return target.reach?.(login) ?? [await loggedIn(target, login)];
     },
   };
+}
+
+async function loggedIn(target: Target, login: TargetLogin): Promise<ReachedStep> {
+  try {
+    await (await target.login(login)).end();
+    return { step: 'login', ok: true, says: `${login.user} is let in` };
+  } catch (caught) {
+    if (!(caught instanceof KeyturnError)) throw caught;
+    return { step: 'login', ok: false, error: caught };
+  }
 }
 
 /** For functions whose class has no target. */

@@ -1,6 +1,7 @@
 /** The session of who may prepare and disable users, on the server of the credential itself. */
 import type { Credential } from '../contract/credential.ts';
 import { KeyturnError } from '../contract/errors.ts';
+import type { NamedLogin } from '../contract/secret-class.ts';
 import type { Sensitive } from '../contract/sensitive.ts';
 import type { TargetLogin, TargetPorts, TargetSession } from '../contract/target.ts';
 import { parseDsn } from '../dsn/dsn.ts';
@@ -37,6 +38,18 @@ export async function asAdministrator<T>(
     throw rejectedAdministrator(caught, user);
   });
   return work(session).finally(() => session.end());
+}
+
+/** The administrator's login, where the options name one: what a preflight tries beside the credential's own. */
+export function administratorLogins(
+  ports: TargetPorts,
+  options: Options,
+  here: () => TargetLogin,
+): NamedLogin[] {
+  if (options.admin === undefined) return [];
+  return [
+    { of: 'administrator', login: async () => ({ ...here(), ...(await administrator(ports, options)) }) },
+  ];
 }
 
 async function administrator(

@@ -63,13 +63,13 @@ export const Options = z.strictObject({
   copies: z._default(z.array(z.string()), []),
   /** How a new password is made. Default: 40 letters and digits (238 bits), which mean nothing to any URL or shell. */
   format: z._default(Format, { encoding: 'alphanumeric', length: 40 }),
-  /** How the server is verified. Default: by the roots that the runtime ships. */
+  /** How the server is verified; `rds`: by Amazon's authorities. Default: by the roots that the runtime ships. */
   tls: z._default(
     z.union([
       z.literal('off'),
       z.strictObject({
         authorities: z.union([
-          z.literal('system'),
+          z.enum(['system', 'rds']),
           z.strictObject({ pem: z.string() }),
           z.strictObject({ path: z.string() }),
         ]),

@@ -2,14 +2,15 @@
  * The four steps of Secrets Manager's rotation protocol, written once for every class: the table and the way
  * through it.
  */
-import { KeyturnError, publicError } from '../contract/errors.ts';
+import { type KeyturnError, publicError } from '../contract/errors.ts';
 import { parseRotationEvent, type RotationEvent, type Step } from '../contract/rotation-event.ts';
 import type { ClassDefinition } from '../contract/secret-class.ts';
-import { type SecretSettings, type Settings, secretOfArn } from '../contract/settings.ts';
+import type { SecretSettings, Settings } from '../contract/settings.ts';
 import { nothingKept, type RotationPorts, type StepContext, type StepOutcome } from './context.ts';
 import { create } from './create.ts';
 import { rotationFailed } from './failed-event.ts';
 import { finish } from './finish.ts';
+import { ownSecret } from './own-secret.ts';
 import { set } from './set.ts';
 import { test } from './test.ts';
 
@@ -44,7 +45,7 @@ export function rotationFunction(
       let about: { readonly event: RotationEvent; readonly secret: SecretSettings } | null = null;
       try {
         const event = parseRotationEvent(input);
-        const secret = ownSecret(settings, event, self);
+        const secret = ownSecret(settings, event.secretId, self);
         about = { event, secret };
         const bound = secretClass.bind(secret.options, ports);
         const outcome = await steps[event.step]({
@@ -86,14 +87,4 @@ export function rotationFunction(
       ports.log({ message: 'the failure could not be put on the bus', code: publicError(caught).code });
     }
   }
-}
-
-function ownSecret(settings: Settings, event: RotationEvent, self: string): SecretSettings {
-  const secret = secretOfArn(settings, event.secretId, self);
-  if (secret !== undefined) return secret;
-  throw new KeyturnError({
-    code: 'StepRefused',
-    message: 'The rotation event’s SecretId is not a secret of this function’s deployment.',
-    hint: 'Name the secret in the deployment file and deploy, or give it another rotation function.',
-  });
 }

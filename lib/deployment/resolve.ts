@@ -11,6 +11,7 @@ import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deploy
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import type { FleetNeeds } from '../../lambdas/contract/fleet-hooks.ts';
 import type { IamStatement } from '../../lambdas/contract/hooks.ts';
+import type { Network } from '../../lambdas/contract/network.ts';
 import { type Plan, type PlanId, plans } from '../../lambdas/contract/plan.ts';
 import { checkSchedule, type Window } from '../../lambdas/contract/schedule.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
@@ -20,6 +21,7 @@ import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
 import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
+import { resolveNetwork } from './network.ts';
 import { classInUse, type ResolvedReencryption, resolveReencryptions, withIds } from './reencryption.ts';
 
 export interface ResolvedSecret {
@@ -59,6 +61,8 @@ export interface ResolvedDeployment {
   readonly title: string;
   readonly secrets: readonly ResolvedSecret[];
   readonly consumers: readonly ResolvedConsumer[];
+  /** Where the functions run that log in to servers; null: in no VPC of the team's. */
+  readonly network: Network | null;
   readonly emails: readonly string[];
   readonly logRetentionDays: number;
   readonly reconcileEveryMinutes: number;
@@ -102,6 +106,7 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
       kind: consumer.kind,
       statements: stopped.has(name) && quiesces.ok ? [...statements, ...quiesces.hook] : statements,
     })),
+    network: resolveNetwork(deployment.network, secrets, invalid),
     emails: deployment.notifications?.email ?? [],
     logRetentionDays: deployment.logRetentionDays,
     reconcileEveryMinutes: deployment.reconcileEveryMinutes,

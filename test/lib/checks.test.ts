@@ -9,12 +9,31 @@ import { describe, expect, it, vi } from 'vitest';
 import { addChecks } from '../../lib/checks.ts';
 import { KeyturnStack } from '../../lib/keyturn-stack.ts';
 import { KeyturnPipeline } from '../../lib/pipeline.ts';
-import { example, newApp } from './synth.ts';
+import { example, newApp, resolved } from './synth.ts';
 
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
   assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
 }));
+
+const inVpc = resolved({
+  name: 'in-vpc',
+  platform: 'exo',
+  secrets: {
+    DATABASE_URL: {
+      class: 'database-credential',
+      options: { dsn: 'DATABASE_URL' },
+      source: { import: { name: 'team/database' } },
+      consumers: [],
+    },
+  },
+  consumers: {},
+  network: {
+    vpcId: 'vpc-0123456789abcdef0',
+    subnetIds: ['subnet-0123456789abcdef0'],
+    targets: [{ securityGroupId: 'sg-0123456789abcdef0', port: 5432 }],
+  },
+});
 
 const anything = () =>
   new iam.PolicyStatement({
@@ -67,12 +86,13 @@ describe('a synth fails when', () => {
   });
 });
 
-it('a pipeline in a team’s stack of a known account and Region has no finding either', () => {
+it('neither a pipeline in a team’s stack of a known account and Region has a finding, nor one in a VPC', () => {
   process.env.CDK_VALIDATION = 'true';
   const app = newApp();
   addChecks(app);
   const stack = new Stack(app, 'Team', { env: { account: '111122223333', region: 'eu-west-1' } });
   new KeyturnPipeline(stack, 'Keyturn', { deployment: example('exo') });
+  new KeyturnStack(app, { deployment: inVpc });
 
   expect(thrownBy(() => app.synth())).toBe('nothing was thrown');
 });

@@ -17,6 +17,10 @@ const meanings: ReadonlyMap<string, { readonly code: ErrorCode; readonly retryab
   ['TimeoutError', { code: 'AwsUnreachable', retryable: true }],
 ]);
 
+/** What `aws/connections.ts` ends, in a VPC most of all. */
+const noWay =
+  'No connection was opened in time: see the interface endpoints of the VPC, or its way to the internet, and the security groups.';
+
 /**
  * Makes one call and translates its failure. The message of AWS is left out: a validation error quotes the
  * parameter that it refuses, and that parameter may be a secret's value.
@@ -30,6 +34,7 @@ export async function call<T>(operation: string, send: () => Promise<T>): Promis
     throw new KeyturnError({
       code: meaning.code,
       message: `${operation} failed with ${nameOf(cause, name)}${requestOf(cause)}.`,
+      ...(name === 'TimeoutError' ? { hint: noWay } : {}),
       retryable: meaning.retryable,
       cause,
     });

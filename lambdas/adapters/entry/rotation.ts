@@ -4,10 +4,15 @@
  */
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { publicError } from '../../contract/errors.ts';
+import { isPreflight, type PreflightReport } from '../../contract/preflight.ts';
 import type { ClassDefinition } from '../../contract/secret-class.ts';
 import { parseEnvironment } from '../../contract/settings.ts';
 import { type ConnectedTarget, targetOf } from '../../contract/target.ts';
+import type { RotationPorts } from '../../rotation/context.ts';
+import { preflight } from '../../rotation/preflight.ts';
 import { rotationFunction as stepsOf } from '../../rotation/steps.ts';
+import { inTime } from '../aws/connections.ts';
 import { credentials } from '../aws/credentials.ts';
 import { eventBridge } from '../aws/events.ts';
 import { secretsManager } from '../aws/secrets.ts';
@@ -22,18 +27,26 @@ export function rotationFunction(
   targets: readonly (() => ConnectedTarget)[] = [],
 ) {
   const environment = parseEnvironment(process.env);
-  const client = new SecretsManagerClient({});
-  const steps = stepsOf(secretClass, readSettings(), {
+  const client = new SecretsManagerClient(inTime);
+  const settings = readSettings();
+  const ports: RotationPorts = {
     secrets: secretsManager(client),
-    events: eventBridge(new EventBridgeClient({}), environment.KEYTURN_BUS),
+    events: eventBridge(new EventBridgeClient(inTime), environment.KEYTURN_BUS),
     clock,
     random,
     metrics,
     log,
     target: targetOf(targets.map((connected) => connected())),
     credential: credentials(client),
-  });
-  return async (event: unknown, context: LambdaContext): Promise<void> => {
+  };
+  const steps = stepsOf(secretClass, settings, ports);
+  return async (event: unknown, context: LambdaContext): Promise<PreflightReport | undefined> => {
+    if (isPreflight(event)) {
+      return preflight(event, context.invokedFunctionArn, secretClass, settings, ports).catch(
+        (caught: unknown) => Promise.reject(publicError(caught)),
+      );
+    }
     await steps.run(event, context.invokedFunctionArn);
+    return undefined;
   };
 }

@@ -10,6 +10,7 @@ import type { ClassDefinition } from '../../contract/secret-class.ts';
 import { type Environment, parseEnvironment } from '../../contract/settings.ts';
 import type { StageDefinition, StagePorts } from '../../contract/stage.ts';
 import { type ConnectedTarget, targetOf } from '../../contract/target.ts';
+import { inTime } from '../aws/connections.ts';
 import { credentials } from '../aws/credentials.ts';
 import { eventBridge } from '../aws/events.ts';
 import { secretsManager } from '../aws/secrets.ts';
@@ -37,9 +38,10 @@ export interface Given {
   readonly credential?: () => StagePorts['credential'];
 }
 
-export const secrets = () => secretsManager(new SecretsManagerClient({}));
-export const credential = () => credentials(new SecretsManagerClient({}));
-export const events = ({ KEYTURN_BUS }: Environment) => eventBridge(new EventBridgeClient({}), KEYTURN_BUS);
+export const secrets = () => secretsManager(new SecretsManagerClient(inTime));
+export const credential = () => credentials(new SecretsManagerClient(inTime));
+export const events = ({ KEYTURN_BUS }: Environment) =>
+  eventBridge(new EventBridgeClient(inTime), KEYTURN_BUS);
 
 export function stageFunction(stage: StageDefinition, given: Given) {
   const environment = parseEnvironment(process.env);

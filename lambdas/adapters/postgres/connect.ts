@@ -2,14 +2,15 @@
  * Opens a connection to a PostgreSQL server: verified TLS or none at all, one login attempt, no setting taken
  * from the environment (PGPASSWORD, PGSSLMODE and their like), no word of the server in an error.
  */
-import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { KeyturnError } from '../../contract/errors.ts';
 import { isLoopbackLiteral } from '../../contract/network-address.ts';
 import type { Sensitive } from '../../contract/sensitive.ts';
 import type { SqlClient, SqlRow, SqlValue } from '../../contract/sql.ts';
-import type { Authorities, TargetTls } from '../../contract/target.ts';
+import type { TargetTls } from '../../contract/target.ts';
+import { authoritiesOf } from '../authorities.ts';
+import { silence } from '../server-errors.ts';
 import { postgresError } from './errors.ts';
 
 export interface PostgresTarget {
@@ -59,9 +60,9 @@ export async function connectPostgres(target: PostgresTarget): Promise<pg.Client
   });
   // A connection that breaks while it is idle must not end the process; the next statement reports it.
   client.on('error', () => {});
-  let late = false;
+  let late: 'connection' | 'login' | null = null;
   const timer = setTimeout(() => {
-    late = true;
+    late = socket.connecting ? 'connection' : 'login';
     socket.destroy();
   }, target.loginTimeout ?? defaultLoginTimeout);
   try {
@@ -69,17 +70,25 @@ export async function connectPostgres(target: PostgresTarget): Promise<pg.Client
     return client;
   } catch (caught) {
     socket.destroy();
-    if (late) {
-      throw new KeyturnError({
-        code: 'TargetUnreachable',
-        message: `${nameOf(target)} did not complete the login in ${target.loginTimeout ?? defaultLoginTimeout} ms.`,
-        retryable: true,
-      });
-    }
+    if (late !== null) throw tooLate(late, target);
     throw postgresError(caught, nameOf(target));
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Where not even a connection opened, packets are lost on the way; a server that is slow has opened one. */
+function tooLate(late: 'connection' | 'login', target: PostgresTarget): KeyturnError {
+  const limit = `in ${target.loginTimeout ?? defaultLoginTimeout} ms`;
+  return new KeyturnError({
+    code: 'TargetUnreachable',
+    message:
+      late === 'connection'
+        ? `${nameOf(target)} did not accept a connection ${limit}.`
+        : `${nameOf(target)} did not complete the login ${limit}.`,
+    ...(late === 'connection' ? { hint: silence } : {}),
+    retryable: true,
+  });
 }
 
 /** As `connectPostgres`, behind the port. */
@@ -112,8 +121,9 @@ function revealed({ password }: PostgresTarget): string {
 
 function tlsOptions({ host, tls }: PostgresTarget, socket: Socket) {
   if (tls !== 'off') {
+    const authorities = authoritiesOf(tls.authorities);
     return {
-      ...(tls.authorities === 'system' ? {} : { ca: pemOf(tls.authorities) }),
+      ...(authorities === undefined ? {} : { ca: authorities }),
       minVersion: 'TLSv1.2' as const,
       // Given explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off. The driver sets the
       // server name, and has the certificate checked for the host, be it a name or an address.
@@ -133,18 +143,6 @@ function tlsOptions({ host, tls }: PostgresTarget, socket: Socket) {
     if (typeof address === 'string' && !isLoopbackLiteral(address)) socket.destroy();
   });
   return false;
-}
-
-function pemOf(authorities: Exclude<Authorities, 'system'>): string {
-  if ('pem' in authorities) return authorities.pem;
-  try {
-    return readFileSync(authorities.path, 'utf8');
-  } catch {
-    throw new KeyturnError({
-      code: 'DeploymentInvalid',
-      message: `The file of certificate authorities must be readable; ${authorities.path} is not.`,
-    });
-  }
 }
 
 function nameOf({ host, port }: PostgresTarget): string {

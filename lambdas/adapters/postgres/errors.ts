@@ -2,14 +2,8 @@
  * What went wrong at a PostgreSQL server, as our errors. A driver's error carries the statement's values in
  * `detail`, `where` and `query`, so nothing of it goes on but its code.
  */
-import { type ErrorCode, KeyturnError } from '../../contract/errors.ts';
-
-interface Meaning {
-  readonly code: ErrorCode;
-  readonly says: string;
-  readonly hint?: string;
-  readonly retryable?: true;
-}
+import { KeyturnError } from '../../contract/errors.ts';
+import { codeOf, type Meaning, meaningOfCode } from '../server-errors.ts';
 
 /**
  * SQLSTATEs (PostgreSQL documentation, appendix A) that need their own answer; a key of two characters stands
@@ -71,10 +65,6 @@ const scramFailed: Meaning = {
   says: 'did not complete the exchange of SCRAM as it must',
 };
 
-/** Errors of Node's TLS and of OpenSSL: the handshake ran, and something about the peer is wrong. */
-const tlsCodes =
-  /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERROR_IN_CERT_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|HOSTNAME_MISMATCH|EPROTO$)/;
-
 /**
  * @param target what the sentence calls the server: a host and a port, or a name of the deployment.
  * @returns an error without a cause: the driver's may hold values.
@@ -99,16 +89,8 @@ function meaningOf(caught: unknown): { meaning: Meaning; reason: string } {
       reason: `SQLSTATE ${code}`,
     };
   }
-  if (code !== null && tlsCodes.test(code)) {
-    return {
-      meaning: {
-        code: 'TargetTlsFailed',
-        says: 'could not be verified by TLS',
-        hint: 'Check the certificate authority, the host name and the dates of the server’s certificate.',
-      },
-      reason: code,
-    };
-  }
+  const known = meaningOfCode(code);
+  if (known !== null) return { meaning: known, reason: code ?? '' };
   const text = caught instanceof Error ? caught.message : '';
   return {
     meaning: driverMessages[text] ??
@@ -119,10 +101,4 @@ function meaningOf(caught: unknown): { meaning: Meaning; reason: string } {
       },
     reason: code ?? 'no code',
   };
-}
-
-/** The code of a server's, socket's or TLS error: constants, never text of the peer. */
-function codeOf(caught: unknown): string | null {
-  if (!(caught instanceof Error) || !('code' in caught) || typeof caught.code !== 'string') return null;
-  return /^[0-9A-Z_]{2,80}$/.test(caught.code) ? caught.code : null;
 }

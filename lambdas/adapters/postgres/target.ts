@@ -2,7 +2,9 @@ import type { Random } from '../../contract/ports.ts';
 import type { SqlClient } from '../../contract/sql.ts';
 import type { TableRights, Target } from '../../contract/target.ts';
 import { scramVerifier } from '../../credentials/scram-verifier.ts';
+import { reach } from '../reach.ts';
 import { cannot } from '../targets/cannot.ts';
+import { askTls } from './ask-tls.ts';
 import { openPostgres } from './connect.ts';
 import { disableLogin, preparePair } from './pair.ts';
 import { serverFacts } from './server-facts.ts';
@@ -11,6 +13,7 @@ import { endUses, uses } from './sessions.ts';
 /** A PostgreSQL server: a user changes its own password, an administrator prepares two that take turns. */
 export function postgresTarget(random: Random): Target {
   return {
+    reach: (login) => reach(login, { askTls, login: postgresTarget(random).login }),
     async login(login) {
       const client = await openPostgres(login);
       return {

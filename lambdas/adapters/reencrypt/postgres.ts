@@ -50,7 +50,7 @@ function targetOf(dsn: Sensitive, tls: Tls): PostgresTarget {
         'The DSN of a sweep must name host, user, password and database of a PostgreSQL server; one is missing.',
     });
   }
-  const authorities = tls === 'system' ? tls : tls === 'off-on-loopback' ? null : { pem: tls.ca };
+  const authorities = tls === 'off-on-loopback' ? null : typeof tls === 'string' ? tls : { pem: tls.ca };
   return {
     host,
     port,

@@ -27,11 +27,11 @@ const Hook = z.object({
   kind: z.literal('postgres'),
   /** The member of a secret that holds the DSN, a URL: of a user with SELECT and UPDATE on these columns only. */
   connection: Credential,
-  /** How the server is verified: PEM text of its authorities, `system`, or `off-on-loopback`. Default: `system`. */
+  /** How the server is verified: PEM text of its authorities, `system`, `rds` (Amazon’s), or `off-on-loopback`. Default: `system`. */
   tls: z._default(
     z.union([
       z.strictObject({ ca: z.string().check(z.startsWith('-----BEGIN')) }),
-      z.enum(['system', 'off-on-loopback']),
+      z.enum(['system', 'rds', 'off-on-loopback']),
     ]),
     'system',
   ),

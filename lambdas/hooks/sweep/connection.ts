@@ -23,10 +23,12 @@ export interface Connection {
 
 /** How the server is verified. There is no fallback to less. */
 export type Tls =
-  /** PEM text of the authorities that may vouch for the server (for Amazon RDS: its bundle). */
+  /** PEM text of the authorities that may vouch for the server. */
   | { readonly ca: string }
   /** The authorities that the runtime knows. */
   | 'system'
+  /** Amazon's, of RDS and Aurora. */
+  | 'rds'
   /** No TLS: only for a server on this very machine. */
   | 'off-on-loopback';
 

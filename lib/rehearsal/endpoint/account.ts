@@ -15,6 +15,7 @@ import { Ecs } from './ecs.ts';
 import type { ServiceDefinition } from './ecs-spec.ts';
 import { EventBridge } from './event-bridge.ts';
 import { targetDelivery } from './event-targets.ts';
+import { answerInvocation } from './function-invocations.ts';
 import { Functions } from './functions.ts';
 import { Iam } from './iam.ts';
 import { accessResolvers } from './iam-resources.ts';
@@ -196,15 +197,21 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
     },
   };
 
+  const callerOf = (accessKeyId: string) => functions.callerOf(accessKeyId) ?? operator(accessKeyId);
+  const invocations = { functions, iam, calls, callerOf };
+  const control = controlDoor(account);
   const server = await startJsonServer(
     {
       services: [indexed, events, states, ecs],
-      callerOf: (accessKeyId) => functions.callerOf(accessKeyId) ?? operator(accessKeyId),
+      callerOf,
       onRequest: (...call) => calls.request(...call),
       onResponse: (body, service, operation) => calls.response(body, service, operation),
       authorise: (caller, service, operation, input) => iam.authorise(caller, service, operation, input),
       intercept: (service, operation, input, caller) => faults.intercept(service, operation, input, caller),
-      fallback: controlDoor(account),
+      fallback: async (request, response, body) => {
+        if (!(await answerInvocation(invocations, request, response, body)))
+          await control(request, response, body);
+      },
     },
     port,
   );

@@ -70,6 +70,9 @@ export interface FunctionsOptions {
 const reserved =
   /^(_HANDLER|_X_AMZN_TRACE_ID|AWS_(DEFAULT_REGION|REGION|EXECUTION_ENV|LAMBDA_.*|ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))$/;
 
+/** Where the SDK would look for one service: every service is here, and AWS_ENDPOINT_URL says where that is. */
+const elsewhere = /^AWS_ENDPOINT_URL_/;
+
 /** All variables of a function together. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const environmentLimitBytes = 4096;
 
@@ -231,7 +234,7 @@ export class Functions implements Invoker {
       codeDirectory: spec.codeDirectory,
       environment: {
         ...this.#options.machineEnvironment,
-        ...spec.environment,
+        ...Object.fromEntries(Object.entries(spec.environment).filter(([name]) => !elsewhere.test(name))),
         ...this.#lambdaEnvironment(running),
       },
       onLine: (line) => this.#options.onLog(spec.arn, line),

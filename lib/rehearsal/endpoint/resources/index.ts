@@ -4,6 +4,7 @@ import type { Create } from '../template.ts';
 import { compute } from './compute.ts';
 import { eventResources } from './events.ts';
 import { identity } from './identity.ts';
+import { network } from './network.ts';
 import type { Creator, Plane } from './plane.ts';
 import { physicalName } from './plane.ts';
 import { secretResources } from './secrets.ts';
@@ -15,6 +16,7 @@ const creators: Readonly<Record<string, Creator>> = {
   ...compute,
   ...eventResources,
   ...secretResources,
+  ...network,
 };
 
 /** Types without an effect here, with the reason. */
@@ -23,6 +25,8 @@ export const ignoredTypes: Readonly<Record<string, string>> = {
   'AWS::CloudWatch::Alarm': 'the rehearsal has no metrics',
   'AWS::CloudWatch::CompositeAlarm': 'the rehearsal has no metrics',
   'AWS::CloudWatch::Dashboard': 'the rehearsal has no metrics',
+  'AWS::EC2::SecurityGroupEgress': 'nothing is filtered between the functions and this machine',
+  'AWS::EC2::SecurityGroupIngress': 'nothing is filtered between the functions and this machine',
   'AWS::Logs::MetricFilter': 'the rehearsal has no metrics',
   'AWS::Logs::ResourcePolicy': 'log lines do not pass through CloudWatch Logs here',
   'AWS::Lambda::EventInvokeConfig': 'asynchronous invocations are retried with the defaults',

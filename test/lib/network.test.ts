@@ -1,0 +1,358 @@
+/** What a deployment's `network` makes of its template, and what of it is refused. */
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ECSClient, ListClustersCommand } from '@aws-sdk/client-ecs';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
+import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { Stack } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import { describe, expect, it, vi } from 'vitest';
+import { Network } from '../../lib/network.ts';
+import { example, newApp, resolved, templatesOf } from './synth.ts';
+import { list, object, type Resource, type Synthesised } from './template.ts';
+
+vi.mock(import('../../lib/bundle.ts'), async (original) => ({
+  ...(await original()),
+  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+}));
+
+const [database, endpoints] = ['sg-0123456789abcdef0', 'sg-11111111'];
+const network = {
+  vpcId: 'vpc-0123456789abcdef0',
+  subnetIds: ['subnet-0123456789abcdef0', 'subnet-0fedcba9876543210'],
+  targets: [
+    { securityGroupId: database, port: 5432 },
+    { cidr: '10.20.0.0/16', port: 443 },
+  ],
+};
+const deployment = {
+  name: 'team',
+  platform: 'ocore',
+  url: 'https://ocore.example.com',
+  secrets: {
+    JWT_SECRET: { source: { create: { name: 'team/jwt' } }, consumers: ['backend'] },
+    DATABASE_URL: {
+      class: 'database-credential',
+      options: { dsn: 'DATABASE_URL' },
+      source: { import: { name: 'team/database' } },
+      consumers: ['backend'],
+    },
+  },
+  consumers: { backend: { kind: 'ecs', cluster: 'team', service: 'backend' } },
+};
+const { JWT_SECRET } = deployment.secrets;
+const inNetwork = (members: object = {}) => resolved({ ...deployment, network: { ...network, ...members } });
+
+const [plain, created, given, nat] = templatesOf(
+  resolved({ ...deployment, name: 'plain' }),
+  inNetwork(),
+  resolved({
+    ...deployment,
+    name: 'given',
+    network: {
+      ...network,
+      targets: [
+        { securityGroupId: database, port: 5432, openIngress: false },
+        { cidr: '0.0.0.0/0', port: 443 },
+      ],
+      endpoints: [{ securityGroupId: endpoints }],
+    },
+  }),
+  resolved({
+    ...deployment,
+    name: 'nat',
+    network: { ...network, targets: [{ cidr: '10.20.0.0/16', port: 3306 }], endpoints: 'nat' },
+  }),
+) as [Synthesised, Synthesised, Synthesised, Synthesised];
+
+const nameOf = ({ properties }: Resource) => String(properties.FunctionName).replace(/^keyturn-[a-z]+-/, '');
+const functionsOf = (template: Synthesised) => template.all('AWS::Lambda::Function');
+const insideOf = (template: Synthesised) =>
+  functionsOf(template)
+    .filter(({ properties }) => properties.VpcConfig !== undefined)
+    .map(nameOf);
+
+describe('in the VPC are', () => {
+  it('the functions that log in to a server, and no others', () => {
+    expect(insideOf(created)).toEqual(['database-credential', 'prove']);
+    expect(insideOf(given)).toEqual(insideOf(created));
+    expect(functionsOf(created).length).toBeGreaterThan(9);
+  });
+
+  it('those that move data in a database, though no password is rotated', () => {
+    const { network: _none, ...file } = example('ocore-encryption');
+    const [template] = templatesOf({ ...file, network: inNetwork().network });
+    expect(insideOf(template as Synthesised)).toEqual(['encryption-reencrypt', 'encryption-count-left']);
+    expect(template?.all('AWS::EC2::VPCEndpoint')).toHaveLength(1);
+  });
+
+  it('none without a network: nothing in the template knows of one', () => {
+    expect(insideOf(plain)).toEqual([]);
+    expect(JSON.stringify(plain)).not.toMatch(/ec2|AWS_ENDPOINT/i);
+  });
+});
+
+/** Rules of a kind, inline and of their own: who, whom, ports. */
+function rulesOf(template: Synthesised, group: string): string[] {
+  const [found] = template
+    .all('AWS::EC2::SecurityGroup')
+    .filter(({ properties }) => String(properties.GroupDescription).includes(group));
+  const inline = list(found?.properties.SecurityGroupEgress).map(object);
+  const own = template
+    .all('AWS::EC2::SecurityGroupEgress')
+    .filter(({ raw }) => JSON.stringify(object(raw.Properties).GroupId).includes(found?.id ?? ''))
+    .map(({ properties }) => properties);
+  return [...inline, ...own].map(
+    (rule) =>
+      `${rule.IpProtocol} ${rule.FromPort}-${rule.ToPort} ${rule.CidrIp ?? rule.DestinationSecurityGroupId}`,
+  );
+}
+
+describe('the functions may open connections', () => {
+  it('to the declared targets and to the endpoints of the stack', () => {
+    expect(rulesOf(created, 'functions')).toEqual([
+      `tcp 5432-5432 ${database}`,
+      'tcp 443-443 10.20.0.0/16',
+      'tcp 443-443 <SecurityGroup>.GroupId',
+    ]);
+    // What CDK writes where nothing may be opened.
+    expect(rulesOf(created, 'way of its functions')).toEqual(['icmp 252-86 255.255.255.255/32']);
+  });
+
+  it('to endpoints that are there', () => {
+    expect(rulesOf(given, 'functions')).toEqual([
+      `tcp 5432-5432 ${database}`,
+      'tcp 443-443 0.0.0.0/0',
+      `tcp 443-443 ${endpoints}`,
+    ]);
+    expect(given.all('AWS::EC2::VPCEndpoint')).toEqual([]);
+  });
+
+  it('to the internet on port 443, where a NAT gateway is the way to AWS', () => {
+    expect(rulesOf(nat, 'functions')).toEqual(['tcp 3306-3306 10.20.0.0/16', 'tcp 443-443 0.0.0.0/0']);
+    expect(nat.all('AWS::EC2::VPCEndpoint')).toEqual([]);
+  });
+});
+
+it('the security groups of servers and endpoints let the functions in, unless they must not be touched', () => {
+  const ingress = (template: Synthesised) =>
+    template
+      .all('AWS::EC2::SecurityGroupIngress')
+      .filter(({ properties }) => String(properties.GroupId).startsWith('sg-'))
+      .map(({ properties: { GroupId, FromPort, ToPort, IpProtocol, SourceSecurityGroupId } }) => [
+        GroupId,
+        `${IpProtocol} ${FromPort}-${ToPort}`,
+        SourceSecurityGroupId,
+      ]);
+  const from = '<SecurityGroup>.GroupId';
+  expect(ingress(created)).toEqual([[database, 'tcp 5432-5432', from]]);
+  expect(ingress(given)).toEqual([[endpoints, 'tcp 443-443', from]]);
+  expect(ingress(nat)).toEqual([]);
+});
+
+const access = {
+  region: 'eu-west-1',
+  credentials: { accessKeyId: 'function', secretAccessKey: 'function' },
+  maxAttempts: 1,
+};
+
+describe('the endpoints of the stack', () => {
+  const made = created.all('AWS::EC2::VPCEndpoint');
+  it('are for the services that these functions call, and leave the names of the VPC alone', () => {
+    expect(
+      made.map(({ properties: { ServiceName, PrivateDnsEnabled, SubnetIds, VpcEndpointType } }) => [
+        ServiceName,
+        PrivateDnsEnabled,
+        VpcEndpointType,
+        SubnetIds,
+      ]),
+    ).toEqual([
+      ['com.amazonaws.<Region>.secretsmanager', false, 'Interface', network.subnetIds],
+      ['com.amazonaws.<Region>.events', false, 'Interface', network.subnetIds],
+    ]);
+  });
+
+  it('let in these functions alone, for what they do', () => {
+    const policies = made.map(({ properties }) => list(object(properties.PolicyDocument).Statement));
+    const [secrets, events] = policies;
+    const only = { ArnEquals: { 'aws:PrincipalArn': '<Role>.Arn' } };
+    const allowed = { Effect: 'Allow', Principal: '*', Resource: '*', Condition: only };
+    expect(events).toEqual([{ ...allowed, Action: 'events:PutEvents' }]);
+    expect(secrets).toEqual([
+      {
+        ...allowed,
+        Action: [
+          'secretsmanager:DescribeSecret',
+          'secretsmanager:GetSecretValue',
+          'secretsmanager:ListSecretVersionIds',
+          'secretsmanager:PutSecretValue',
+          'secretsmanager:UpdateSecretVersionStage',
+        ],
+      },
+      { ...allowed, Action: 'secretsmanager:GetSecretValue' },
+    ]);
+  });
+
+  it('are named in the environment of the functions that use them, and of no others', () => {
+    const told = functionsOf(created).map((one) => [
+      nameOf(one),
+      Object.keys(object(object(one.properties.Environment).Variables)).filter((name) =>
+        name.startsWith('AWS_'),
+      ),
+    ]);
+    expect(Object.fromEntries(told.filter(([, names]) => names?.length !== 0))).toEqual({
+      'database-credential': ['AWS_ENDPOINT_URL_SECRETS_MANAGER', 'AWS_ENDPOINT_URL_EVENTBRIDGE'],
+      prove: ['AWS_ENDPOINT_URL_SECRETS_MANAGER'],
+    });
+    const rotation = created.one('AWS::Lambda::Function', ({ FunctionName }) =>
+      String(FunctionName).endsWith('database-credential'),
+    );
+    const written = JSON.stringify(object(object(rotation.raw.Properties).Environment));
+    expect(written).toMatch(
+      /"https:\/\/",\{"Fn::Select":\[1,\{"Fn::Split":\[":",\{"Fn::Select":\[0,\{"Fn::GetAtt":\["\w+","DnsEntries"/,
+    );
+  });
+
+  it.each([
+    ['SECRETS_MANAGER', () => new SecretsManagerClient(access).send(new ListSecretsCommand({}))],
+    ['EVENTBRIDGE', () => new EventBridgeClient(access).send(new PutEventsCommand({ Entries: [] }))],
+    ['LAMBDA', () => new LambdaClient(access).send(new ListFunctionsCommand({}))],
+    ['ECS', () => new ECSClient(access).send(new ListClustersCommand({}))],
+  ])('are where the SDK sends its calls to: %s', async (service, send) => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(String(request.headers.authorization));
+      response.end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:9');
+    vi.stubEnv(`AWS_ENDPOINT_URL_${service}`, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    try {
+      await send();
+    } finally {
+      vi.unstubAllEnvs();
+      server.closeAllConnections();
+      server.close();
+    }
+    expect(asked).toHaveLength(1);
+    // The signature is for the Region, whatever the name of the endpoint is.
+    expect(asked[0]).toContain('/eu-west-1/');
+  });
+});
+
+it('Lambda may attach the function to the VPC, and the function’s code may not', () => {
+  const own = created.statementsOf('keyturn-team-database-credential').map(object);
+  const actions = [
+    'ec2:AssignPrivateIpAddresses',
+    'ec2:CreateNetworkInterface',
+    'ec2:DeleteNetworkInterface',
+    'ec2:DescribeNetworkInterfaces',
+    'ec2:DescribeSubnets',
+    'ec2:UnassignPrivateIpAddresses',
+  ];
+  expect(own.filter(({ Action }) => JSON.stringify(Action).includes('ec2:'))).toEqual([
+    { Effect: 'Allow', Action: actions, Resource: '*' },
+    {
+      Effect: 'Deny',
+      Action: expect.arrayContaining([...actions, 'ec2:DetachNetworkInterface']),
+      Resource: '*',
+      Condition: {
+        ArnEquals: {
+          'lambda:SourceFunctionArn':
+            'arn:<Partition>:lambda:<Region>:<AccountId>:function:keyturn-team-database-credential',
+        },
+      },
+    },
+  ]);
+  expect(JSON.stringify(created.statementsOf('keyturn-team-redeploy'))).not.toContain('ec2:');
+});
+
+it('a function waits for its way: a schedule that is saved tests the login at once', () => {
+  const rotation = created.one('AWS::Lambda::Function', ({ FunctionName }) =>
+    String(FunctionName).endsWith('database-credential'),
+  );
+  const needed = [
+    'AWS::EC2::SecurityGroup',
+    'AWS::EC2::SecurityGroupIngress',
+    'AWS::EC2::SecurityGroupEgress',
+    'AWS::EC2::VPCEndpoint',
+  ].flatMap((type) => created.all(type).map(({ id }) => id));
+  expect(needed.length).toBe(7);
+  expect(list(rotation.raw.DependsOn)).toEqual(expect.arrayContaining(needed));
+});
+
+it('a service without an endpoint is found out at synth', () => {
+  const placed = new Network(new Stack(newApp(), 'S'), 'Network', {
+    deployment: 'team',
+    network: inNetwork().network ?? expect.fail(),
+  });
+  const statement = new iam.PolicyStatement({ actions: ['ssm:SendCommand'], resources: ['*'] });
+  expect(() => placed.place([statement])).toThrow('calls ssm, for which no endpoint is known');
+});
+
+describe('a network is refused in one sentence:', () => {
+  const target = network.targets[0];
+  it.each<[string, object, string]>([
+    [
+      'a VPC by its name',
+      { vpcId: 'production' },
+      'network.vpcId must be the id of a VPC, as vpc-0123456789abcdef0; received "production".',
+    ],
+    [
+      'a subnet twice',
+      { subnetIds: [network.subnetIds[0], network.subnetIds[0]] },
+      'network.subnetIds must name each subnet once; received ["subnet-0123456789abcdef0","subnet-0123456789abcdef0"].',
+    ],
+    ['no subnet', { subnetIds: [] }, 'network.subnetIds must be at least 1; received [].'],
+    [
+      'a subnet that is none',
+      { subnetIds: ['subnet-1'] },
+      'network.subnetIds.0 must be the id of a subnet, as subnet-0123456789abcdef0; received "subnet-1".',
+    ],
+    ['no target', { targets: [] }, 'network.targets must be at least 1; received [].'],
+    [
+      'a target without a port',
+      { targets: [{ securityGroupId: database }] },
+      'network.targets.0.port must be a number; received nothing.',
+    ],
+    [
+      'a range that is none',
+      { targets: [{ cidr: '10.0.0.256/16', port: 5432 }] },
+      'network.targets.0.cidr must be an IPv4 range such as 10.0.3.0/24; received "10.0.0.256/16".',
+    ],
+    [
+      'a rule for a range of addresses',
+      { targets: [{ cidr: '10.0.0.0/16', port: 5432, openIngress: true }] },
+      'network.targets.0 must not have the field openIngress: no such field is known.',
+    ],
+    [
+      'endpoints of no kind',
+      { endpoints: 'gateway' },
+      'network.endpoints must be one of create, nat; received "gateway".',
+    ],
+    [
+      'a probe that cannot get out',
+      { targets: [target] },
+      'network.targets must have port 443: the function of prove logs in to servers, so it runs in the VPC, and for secrets.JWT_SECRET it calls https://ocore.example.com from there; none has it. Where that address cannot be reached from the VPC, put JWT_SECRET into a deployment file of its own.',
+    ],
+  ])('%s', (_what, members, sentence) => {
+    expect(() => inNetwork(members)).toThrow(sentence);
+  });
+
+  it('a network for functions that log in to nothing', () => {
+    expect(() => resolved({ ...deployment, secrets: { JWT_SECRET }, network })).toThrow(
+      'network must be left out: no function of this deployment logs in to a server.',
+    );
+  });
+
+  it('but not with a NAT gateway, nor for an address of this machine', () => {
+    expect(inNetwork({ targets: [target], endpoints: 'nat' }).network).not.toBeNull();
+    const here = { ...deployment, url: 'http://127.0.0.1:8080', network: { ...network, targets: [target] } };
+    expect(resolved(here).network).not.toBeNull();
+  });
+});
