@@ -14,6 +14,12 @@ export type Authorities = 'system' | 'rds' | { readonly pem: string } | { readon
 /** `off` is taken for a loopback address or a Unix socket only. */
 export type TargetTls = { readonly authorities: Authorities } | 'off';
 
+/**
+ * What a change of a password does where the server cannot save it, so that a restart would bring the old one back:
+ * `required` refuses before anything is changed, `best-effort` goes on and says so in the log.
+ */
+export type Persistence = 'required' | 'best-effort';
+
 export interface TargetLogin {
   readonly engine: Engine;
   readonly host: string;
@@ -23,6 +29,8 @@ export interface TargetLogin {
   /** Of Redis: the number of the logical database. */
   readonly database: string;
   readonly tls: TargetTls;
+  /** Of Redis. Default: required. */
+  readonly persistence?: Persistence;
 }
 
 /** What a user must be allowed to do with a table. */

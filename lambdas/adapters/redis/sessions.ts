@@ -1,0 +1,79 @@
+/** Open sessions of a user: who holds them, and how they are ended. */
+import type { Use, UsesAsked } from '../../contract/target.ts';
+import type { RedisClient } from './connect.ts';
+
+interface Session {
+  readonly id: string;
+  readonly by: string;
+}
+
+/**
+ * Seconds are all that CLIENT LIST tells of a session's age, in whole numbers of the server's clock at both ends: one
+ * that may be older counts as older.
+ */
+const inexactSeconds = 1;
+
+export async function uses(client: RedisClient, asked: UsesAsked, now: Date): Promise<readonly Use[]> {
+  const counted = new Map<string, number>();
+  for (const { by } of await meant(client, asked, now)) counted.set(by, (counted.get(by) ?? 0) + 1);
+  return [...counted]
+    .map(([by, sessions]) => ({ by, sessions }))
+    .sort((a, b) => b.sessions - a.sessions || (a.by < b.by ? -1 : 1));
+}
+
+/** A session does not end when its password is taken away: each is ended by its number. */
+export async function endUses(client: RedisClient, asked: UsesAsked, now: Date): Promise<void> {
+  for (const { id } of await meant(client, asked, now)) await client.send('CLIENT', 'KILL', 'ID', id);
+}
+
+async function meant(client: RedisClient, { user, openedBefore }: UsesAsked, now: Date): Promise<Session[]> {
+  const own = String(await client.send('CLIENT', 'ID'));
+  const lines = String(await client.send('CLIENT', 'LIST')).split('\n');
+  return (
+    lines
+      .map(fieldsOf)
+      .filter((fields) => fields.get('user') === user && fields.get('id') !== own)
+      // A connection that has sent nothing has not logged in, and is shown as the default user's.
+      .filter((fields) => fields.get('cmd') !== 'NULL')
+      .filter((fields) => openedBefore === undefined || openedAt(fields, now) < openedBefore.getTime())
+      .map((fields) => ({ id: fields.get('id') ?? '', by: nameOf(fields) }))
+  );
+}
+
+function openedAt(fields: ReadonlyMap<string, string>, now: Date): number {
+  const age = Number(fields.get('age'));
+  // One whose age is not told counts as old.
+  return Number.isFinite(age) ? now.getTime() - (age + inexactSeconds) * 1000 : 0;
+}
+
+/** `id=7 addr=10.0.0.1:4711 name=api …`: no value holds a space (CLIENT SETNAME refuses them). */
+function fieldsOf(line: string): ReadonlyMap<string, string> {
+  return new Map(
+    line
+      .trim()
+      .split(' ')
+      .flatMap((part) => {
+        const sign = part.indexOf('=');
+        return sign === -1 ? [] : [[part.slice(0, sign), part.slice(sign + 1)] as const];
+      }),
+  );
+}
+
+/** What the session calls itself; else its address, without the port, which is another one in every session. */
+function nameOf(fields: ReadonlyMap<string, string>): string {
+  const address = (fields.get('addr') ?? '').replace(/:\d+$/, '');
+  const library = fields.get('lib-name') ?? '';
+  const named = printable(fields.get('name') ?? '');
+  if (named !== '') return named;
+  const of = [printable(library), printable(address)].filter((part) => part !== '').join(' ');
+  const kind = fields.get('flags')?.includes('S') === true ? 'replica' : '';
+  return [kind, of].filter((part) => part !== '').join(' ') || 'a session without a name';
+}
+
+/** A client names itself as it likes: signs that could make a line of their own, or be part of a URL, are left out. */
+function printable(name: string): string {
+  return name
+    .replace(/[^\w .\-/[\]()]+/g, '?')
+    .slice(0, 40)
+    .trim();
+}
