@@ -62,13 +62,16 @@ function isRotated(classId: string): boolean {
   return classOf(classId)?.admission !== 'elsewhere';
 }
 
+/** The kind of server that a class logs in to most often. */
+const usualEngine = (classId: string): Engine => (classId === 'redis-credential' ? 'redis' : 'postgres');
+
 /** The functions of every class and stage there is, with the commonest kind of consumer and of server. */
 export const entries: readonly Entry[] = [
   ...classIds.filter(isRotated).map(
     (classId): Entry => ({
       kind: 'rotation',
       classId,
-      ...(classOf(classId)?.usesTarget === true ? { engines: ['postgres'] } : {}),
+      ...(classOf(classId)?.usesTarget === true ? { engines: [usualEngine(classId)] } : {}),
     }),
   ),
   ...Object.values(stageDefinitions).map(

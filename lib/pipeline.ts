@@ -97,6 +97,7 @@ export class KeyturnPipeline extends Construct {
               secrets.flatMap(({ credentials }) => credentials),
             ),
             credentialStatements: statementsOf(secrets),
+            targetStatements: secrets.flatMap(({ targetStatements }) => targetStatements),
             settings: settingsOf(deployment, secrets),
             network: inside(rotationLogsIn(secrets)),
           }),
@@ -137,6 +138,7 @@ export class KeyturnPipeline extends Construct {
             secrets.flatMap(({ credentials }) => credentials),
           ),
           administratorStatements: statementsOf(secrets),
+          targetStatements: secrets.flatMap(({ targetStatements }) => targetStatements),
           network: inside(stageLogsIn(stage, secrets)),
         }),
       ];

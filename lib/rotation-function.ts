@@ -25,6 +25,8 @@ export interface RotationFunctionProps {
   readonly credentials: readonly SecretAccess[];
   /** Use of the customer keys of those that are not of this deployment. */
   readonly credentialStatements: readonly IamStatement[];
+  /** What changing their passwords takes of AWS, where a service keeps them beside the server. */
+  readonly targetStatements: readonly IamStatement[];
   /** The deployment as this function sees it: only the secrets above. */
   readonly settings: Settings;
   /** Gets the events of finished and failed rotations. */
@@ -79,7 +81,9 @@ export class RotationFunction extends Construct {
           ? [onSecrets(['secretsmanager:GetSecretValue'], props.credentials)]
           : []),
         ...onKeys(this, ['kms:Decrypt'], props.credentials),
-        ...props.credentialStatements.map((statement) => declared(this, statement)),
+        ...[...props.credentialStatements, ...props.targetStatements].map((statement) =>
+          declared(this, statement),
+        ),
         new iam.PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] }),
       ],
     });

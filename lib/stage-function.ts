@@ -45,6 +45,8 @@ export interface StageFunctionProps {
   readonly administrators: readonly SecretAccess[];
   /** Use of the customer keys of those that are not of this deployment. */
   readonly administratorStatements: readonly IamStatement[];
+  /** What changing their passwords takes of AWS, where a service keeps them; used by stages that do. */
+  readonly targetStatements: readonly IamStatement[];
   /** Gets the events of rollouts. */
   readonly bus: events.EventBus;
   /** Encrypts the log lines. */
@@ -72,6 +74,7 @@ export class StageFunction extends Construct {
     const reencryptions = stage.reencrypts === true ? props.reencryptions : [];
     const engines = stage.usesTarget === true ? props.engines : [];
     const administrators = stage.usesTarget === true ? props.administratorStatements : [];
+    const target = stage.changesTarget === true ? props.targetStatements : [];
     const credentials = [
       ...(stage.reencrypts === true ? props.credentials : []),
       ...(stage.usesTarget === true ? props.administrators : []),
@@ -104,7 +107,9 @@ export class StageFunction extends Construct {
         ...consumers.map((statement) => declared(this, statement, secrets)),
         ...(handedOn.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], handedOn)] : []),
         ...onKeys(this, ['kms:Decrypt'], handedOn),
-        ...[...fleets, ...reencryptions, ...administrators].map((statement) => declared(this, statement)),
+        ...[...fleets, ...reencryptions, ...administrators, ...target].map((statement) =>
+          declared(this, statement),
+        ),
         ...(credentials.length > 0 ? [onSecrets(['secretsmanager:GetSecretValue'], credentials)] : []),
         ...onKeys(this, ['kms:Decrypt'], credentials),
       ],

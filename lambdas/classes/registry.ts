@@ -12,6 +12,7 @@ import { secretClass as instanceTokenKey } from './instance-token-key.ts';
 import { secretClass as observed } from './observed.ts';
 import { secretClass as opaqueToken } from './opaque-token.ts';
 import { secretClass as operatorSupplied } from './operator-supplied.ts';
+import { secretClass as redisCredential } from './redis-credential.ts';
 import { secretClass as sharedToken } from './shared-token.ts';
 import { secretClass as signingKeyCutover } from './signing-key-cutover.ts';
 import { secretClass as signingKeyOverlap } from './signing-key-overlap.ts';
@@ -28,6 +29,7 @@ export const registry = {
   'envelope-root-key': envelopeRootKey,
   'encryption-key': encryptionKey,
   'database-credential': databaseCredential,
+  'redis-credential': redisCredential,
   'operator-supplied': operatorSupplied,
   observed,
   guarded,

@@ -3,6 +3,7 @@ import type { Credential } from './credential.ts';
 import { brokenRules } from './deployment.ts';
 import type { SecretDocument, Variables } from './document.ts';
 import { KeyturnError } from './errors.ts';
+import type { IamStatement } from './hooks.ts';
 import { type BoundOldValue, boundOldValue, type OldValue } from './old-value.ts';
 import { type BoundPhases, boundPhases, type Phases } from './phases.ts';
 import type { PlanId } from './plan.ts';
@@ -100,6 +101,8 @@ export interface SecretClass<Options = unknown> extends Way {
   readonly supplied: boolean;
   /** The kind of server that set and test log in to: their functions are given a way to it. Default: none. */
   engine?(options: Options): Engine;
+  /** What its way to that server takes of AWS, beyond the network. Default: nothing. */
+  statements?(options: Options): readonly IamStatement[];
   /** Members of other secrets that `credential` will be asked for. Default: none. */
   credentials?(options: Options): readonly Credential[];
   /** Only for data keys: whether the deployment must say how the stored data is moved. */
@@ -188,6 +191,8 @@ export interface ClassDefinition {
   way(options: unknown): Way;
   /** The kind of server that it logs in to under these options; null: none. */
   engine(options: unknown): Engine | null;
+  /** What its way to that server takes of AWS under these options. */
+  statements(options: unknown): readonly IamStatement[];
   /** Members of other secrets that it reads under these options. */
   credentials(options: unknown): readonly Credential[];
   /** The options after defaults, or the sentences of the rules that they break. */
@@ -256,6 +261,7 @@ export function defineClass<Options>(declared: SecretClass<Options>): ClassDefin
     usesTarget: declared.engine !== undefined,
     way: (options) => ({ ...usual, ...declared.way?.(demanded(options)) }),
     engine: (options) => declared.engine?.(demanded(options)) ?? null,
+    statements: (options) => declared.statements?.(demanded(options)) ?? [],
     credentials: (options) => declared.credentials?.(demanded(options)) ?? [],
     parse,
     bind,

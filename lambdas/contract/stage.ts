@@ -63,6 +63,8 @@ export interface StageDefinition {
   readonly reencrypts?: boolean;
   /** Whether it logs in to the servers that keep a password, by way of the classes that have one. Default: no. */
   readonly usesTarget?: boolean;
+  /** Whether it changes a password there, and so needs what keeps the passwords beside the server. Default: no. */
+  readonly changesTarget?: boolean;
   /** Whether it works with the platform's instances, and so needs the statements of their list. Default: no. */
   readonly usesFleet?: boolean;
   /**

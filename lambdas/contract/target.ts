@@ -31,6 +31,8 @@ export interface TargetLogin {
   readonly tls: TargetTls;
   /** Of Redis. Default: required. */
   readonly persistence?: Persistence;
+  /** Of ElastiCache: the id of the user, whose passwords its API keeps. Default: the server keeps them. */
+  readonly elastiCacheUser?: string;
 }
 
 /** What a user must be allowed to do with a table. */

@@ -7,8 +7,11 @@ import type { TargetLogin, TargetPorts, TargetSession } from '../contract/target
 import { parseDsn } from '../dsn/dsn.ts';
 import type { Options } from './options.ts';
 
+/** What says who the administrator is, and who it must not be. */
+type AdministratorOptions = Pick<Options, 'admin'> & Partial<Pick<Options, 'users' | 'owner'>>;
+
 /** Members of other secrets that an administrator's login is made from. */
-export function credentialsOf({ admin }: Options): Credential[] {
+export function credentialsOf({ admin }: AdministratorOptions): Credential[] {
   if (admin === undefined) return [];
   if ('dsn' in admin) return [admin.dsn];
   return [...(typeof admin.user === 'string' ? [] : [admin.user]), admin.password];
@@ -23,7 +26,7 @@ export function credentialsOf({ admin }: Options): Credential[] {
  */
 export async function asAdministrator<T>(
   ports: TargetPorts,
-  options: Options,
+  options: AdministratorOptions,
   here: TargetLogin,
   work: (session: TargetSession) => Promise<T>,
 ): Promise<T> {
@@ -43,7 +46,7 @@ export async function asAdministrator<T>(
 /** The administrator's login, where the options name one: what a preflight tries beside the credential's own. */
 export function administratorLogins(
   ports: TargetPorts,
-  options: Options,
+  options: AdministratorOptions,
   here: () => TargetLogin,
 ): NamedLogin[] {
   if (options.admin === undefined) return [];
@@ -54,7 +57,7 @@ export function administratorLogins(
 
 async function administrator(
   { credential }: TargetPorts,
-  { admin }: Options,
+  { admin }: AdministratorOptions,
 ): Promise<{ readonly user: string; readonly password: Sensitive }> {
   const read = ({ secret, member }: Credential) => credential(secret, member);
   if (admin === undefined) throw incomplete('the administrator');

@@ -4,8 +4,7 @@ import { sameText } from '../contract/same-text.ts';
 import type { SetDocuments, TestContext } from '../contract/secret-class.ts';
 import type { Target, TargetLogin, TargetSession } from '../contract/target.ts';
 import { differences } from '../dsn/same-target.ts';
-import { dsnOf, loginOf } from './login.ts';
-import type { Options } from './options.ts';
+import { dsnOf, type LoginOptions, loginOf } from './login.ts';
 
 /** @returns null: the server does not let this login in. With any other error nothing is known. */
 export async function admitted(target: Target, login: TargetLogin): Promise<TargetSession | null> {
@@ -30,7 +29,7 @@ export interface Admitted {
  * @throws KeyturnError CredentialRejected when none works.
  */
 export async function anyAdmitted(
-  { options, document, earlier, target }: TestContext<Options> & SetDocuments,
+  { options, document, earlier, target }: TestContext<LoginOptions> & SetDocuments,
   first: readonly TargetLogin[],
 ): Promise<Admitted> {
   const tried: TargetLogin[] = [];
@@ -49,7 +48,7 @@ export async function anyAdmitted(
 
 /** Earlier documents that lead elsewhere, or nowhere, are passed over. */
 async function* candidates(
-  options: Options,
+  options: LoginOptions,
   document: SecretDocument,
   first: readonly TargetLogin[],
   earlier: SetDocuments['earlier'],

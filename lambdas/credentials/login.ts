@@ -3,14 +3,18 @@ import type { SecretDocument, Variables } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
 import { sameText } from '../contract/same-text.ts';
 import { Sensitive } from '../contract/sensitive.ts';
-import type { TargetLogin } from '../contract/target.ts';
+import type { Engine, TargetLogin } from '../contract/target.ts';
 import { type Credentials, type Dsn, parseDsn, withCredentials } from '../dsn/dsn.ts';
 import { dsnOfPieces } from '../dsn/pieces.ts';
 import { differences } from '../dsn/same-target.ts';
 import type { Options } from './options.ts';
 
+/** What says where a login is, and how it is used. */
+export type LoginOptions = Pick<Options, 'dsn' | 'pieces' | 'fixed' | 'copies' | 'tls'> &
+  Pick<TargetLogin, 'persistence' | 'elastiCacheUser'> & { readonly engine: Engine };
+
 /** @throws KeyturnError DocumentInvalid */
-export function dsnOf({ engine, dsn, pieces, fixed }: Options, document: SecretDocument): Dsn {
+export function dsnOf({ engine, dsn, pieces, fixed }: LoginOptions, document: SecretDocument): Dsn {
   if (dsn !== undefined) return parseDsn(document.value(dsn));
   const part = (name: 'host' | 'port' | 'user' | 'database'): string => {
     const variable = pieces?.[name];
@@ -26,9 +30,11 @@ export function dsnOf({ engine, dsn, pieces, fixed }: Options, document: SecretD
 }
 
 /** @throws KeyturnError DocumentInvalid */
-export function loginOf(options: Options, document: SecretDocument): TargetLogin {
-  const { engine, hosts, user, password, database } = dsnOf(options, document);
+export function loginOf(options: LoginOptions, document: SecretDocument): TargetLogin {
+  const { engine, hosts, user: named, password, database } = dsnOf(options, document);
   const [{ host, port }] = hosts;
+  // A URL of Redis without a user is of the one that is always there.
+  const user = named ?? (engine === 'redis' ? 'default' : null);
   const absent =
     engine !== options.engine
       ? `server of ${options.engine}`
@@ -43,19 +49,33 @@ export function loginOf(options: Options, document: SecretDocument): TargetLogin
       message: `The credential in ${chiefOf(options)} must name a ${absent ?? 'password'}; it does not.`,
     });
   }
-  // Where none is named, PostgreSQL takes the user's name, and MySQL none.
-  const usual = engine === 'postgres' ? user : '';
-  return { engine, host, port, user, password, database: database ?? usual, tls: options.tls };
+  const { tls, persistence, elastiCacheUser } = options;
+  return {
+    engine,
+    host,
+    port,
+    user,
+    password,
+    database: database ?? usualDatabase(engine, user),
+    tls,
+    ...(persistence === undefined ? {} : { persistence }),
+    ...(elastiCacheUser === undefined ? {} : { elastiCacheUser }),
+  };
+}
+
+/** Where none is named, PostgreSQL takes the user's name, Redis number 0, and MySQL none. */
+function usualDatabase(engine: Engine, user: string): string {
+  return { postgres: user, redis: '0', mysql: '' }[engine];
 }
 
 /** Every variable that a rotation changes, the chief one first. */
-export function variablesOf(options: Options, changesUser: boolean): readonly [string, ...string[]] {
+export function variablesOf(options: LoginOptions, changesUser: boolean): readonly [string, ...string[]] {
   const user = changesUser ? options.pieces?.user : undefined;
   return [chiefOf(options), ...(user === undefined ? [] : [user]), ...options.copies];
 }
 
 /** @throws KeyturnError DocumentInvalid when a copy holds another user or password. */
-export function checkCopies(options: Options, document: SecretDocument): void {
+export function checkCopies(options: LoginOptions, document: SecretDocument): void {
   const { user, password } = dsnOf(options, document);
   for (const name of options.copies) {
     const copy = parseDsn(document.value(name));
@@ -69,7 +89,11 @@ export function checkCopies(options: Options, document: SecretDocument): void {
 }
 
 /** The members that hold the credential, with other ones. */
-export function written(options: Options, document: SecretDocument, credentials: Credentials): Variables {
+export function written(
+  options: LoginOptions,
+  document: SecretDocument,
+  credentials: Credentials,
+): Variables {
   const { dsn, pieces, copies } = options;
   const { user, password } = credentials;
   const strings = [...(dsn === undefined ? [] : [dsn]), ...copies].map(
@@ -89,7 +113,7 @@ export function written(options: Options, document: SecretDocument, credentials:
  * @throws KeyturnError ValueRejected
  */
 export function refuseOtherTarget(
-  options: Options,
+  options: LoginOptions,
   document: SecretDocument,
   current: SecretDocument,
   alternating: boolean,
@@ -102,6 +126,6 @@ export function refuseOtherTarget(
   });
 }
 
-function chiefOf({ dsn, pieces }: Options): string {
+function chiefOf({ dsn, pieces }: LoginOptions): string {
   return dsn ?? pieces?.password ?? '';
 }

@@ -13,6 +13,7 @@ export const stage: StageDefinition = {
   putsEvents: false,
   redeploys: false,
   usesTarget: true,
+  changesTarget: true,
 
   async run(input, context) {
     const state = parseRolloutState(input);

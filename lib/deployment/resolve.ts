@@ -38,6 +38,8 @@ export interface ResolvedSecret {
   readonly credentials: readonly string[];
   /** Use of the customer keys of those that are not of this deployment. */
   readonly credentialStatements: readonly IamStatement[];
+  /** What changing its password takes of AWS, where a service keeps it beside the server. */
+  readonly targetStatements: readonly IamStatement[];
   readonly source: DeploymentSecret['source'];
   /** Null: the secret rotates on demand only. */
   readonly window: Window | null;
@@ -172,6 +174,7 @@ function resolveSecret(
     engine: secretClass.engine(options),
     credentials: credentials.map(({ secret: id }) => id),
     credentialStatements: keyStatements(credentials),
+    targetStatements: secretClass.statements(options),
     source: secret.source,
     window,
     fleet: instances?.fleet ?? null,

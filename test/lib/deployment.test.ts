@@ -43,7 +43,7 @@ describe('a deployment is refused with the field, the rule and what was received
     [
       'a class that is not in the registry',
       secret({ class: 'opaque' }),
-      'secrets.JWT_SECRET.class must be one of opaque-token, shared-token, signing-key-cutover, instance-token-key, signing-key-overlap, encryption-keyring, versioned-encryption-key, envelope-root-key, encryption-key, database-credential, operator-supplied, observed, guarded; received "opaque".',
+      'secrets.JWT_SECRET.class must be one of opaque-token, shared-token, signing-key-cutover, instance-token-key, signing-key-overlap, encryption-keyring, versioned-encryption-key, envelope-root-key, encryption-key, database-credential, redis-credential, operator-supplied, observed, guarded; received "opaque".',
     ],
     [
       'a secret that the platform has not, without a class',

@@ -53,13 +53,15 @@ export async function connectRedis(login: TargetLogin, limits: Limits = {}): Pro
     ? `The server at ${login.host}`
     : `The server ${login.host}:${login.port}`;
   const socket = socketTo(login);
-  let late: 'connection' | 'login' | null = null;
+  let state: 'TLS' | 'login' = login.tls === 'off' ? 'login' : 'TLS';
+  let late: 'connection' | 'TLS' | 'login' | null = null;
   const timer = setTimeout(() => {
-    late = socket.connecting ? 'connection' : 'login';
+    late = socket.connecting ? 'connection' : state;
     socket.destroy();
   }, limit);
   try {
     await opened(socket, login.tls === 'off' ? 'connect' : 'secureConnect');
+    state = 'login';
     const client = await over(socket, name, command);
     // With one word it is the default user's password, and a server that asks that user for none says so.
     await client.send('AUTH', ...withUser(login), revealed(login));
@@ -171,14 +173,22 @@ function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<voi
   });
 }
 
-function tooLate(name: string, late: 'connection' | 'login', limit: number): KeyturnError {
+/** Where not even a connection opened, packets are lost on the way; a server that is slow has opened one. */
+function tooLate(name: string, late: 'connection' | 'TLS' | 'login', limit: number): KeyturnError {
+  const said = {
+    connection: 'accept a connection',
+    TLS: 'answer the request for TLS',
+    login: 'complete the login',
+  };
+  const hints = {
+    connection: silence,
+    TLS: 'See whether the server speaks TLS on this port: Redis has it on a port of its own (tls-port).',
+    login: 'See whether the server is overloaded, or runs a long script.',
+  };
   return new KeyturnError({
     code: 'TargetUnreachable',
-    message:
-      late === 'connection'
-        ? `${name} did not accept a connection in ${limit} ms.`
-        : `${name} did not complete the login in ${limit} ms.`,
-    ...(late === 'connection' ? { hint: silence } : {}),
+    message: `${name} did not ${said[late]} in ${limit} ms.`,
+    hint: hints[late],
     retryable: true,
   });
 }

@@ -1,9 +1,10 @@
 import type { Clock } from '../../contract/ports.ts';
-import type { Sensitive } from '../../contract/sensitive.ts';
+import { sameText } from '../../contract/same-text.ts';
 import type { Target, TargetLogin, TargetSession } from '../../contract/target.ts';
 import { reach } from '../reach.ts';
 import { cannot } from '../targets/cannot.ts';
 import { connectRedis, type RedisClient } from './connect.ts';
+import type { ManagedUsers } from './elasticache.ts';
 import { saved } from './persistence.ts';
 import { demandPrimary } from './primary.ts';
 import { missingRights } from './rights.ts';
@@ -15,6 +16,8 @@ export interface RedisPorts {
   readonly clock: Pick<Clock, 'now'>;
   /** Gets a sentence when a password could not be saved, and need not be. */
   readonly warn: (sentence: string) => void;
+  /** Keeps the passwords of logins that name an ElastiCache user. */
+  readonly managed: ManagedUsers;
 }
 
 /** A Redis server, 6 or newer: a user may have any number of passwords. */
@@ -23,20 +26,56 @@ export function redisTarget(ports: RedisPorts): Target {
   return { login, reach: (asked) => reach(asked, { login }) };
 }
 
-function sessionOf(client: RedisClient, login: TargetLogin, { clock, warn }: RedisPorts): TargetSession {
-  const changed = async (change: () => Promise<void>) => {
-    await demandPrimary(client, warn);
-    await saved(client, login.persistence ?? 'required', warn, change);
-  };
+function sessionOf(client: RedisClient, login: TargetLogin, ports: RedisPorts): TargetSession {
+  const { clock } = ports;
   return {
-    changePassword: (password) => changed(() => keepOnlyHash(client, login.user, password)),
-    addPassword: (user, password: Sensitive) => changed(() => addHash(client, user, password)),
-    keepOnly: (user, password: Sensitive) => changed(() => keepOnlyHash(client, user, password)),
+    ...(login.elastiCacheUser === undefined
+      ? ownPasswords(client, login, ports)
+      : managedPasswords(login, login.elastiCacheUser, ports.managed)),
     preparePair: cannot('Redis', 'prepare two users that take turns'),
     disableLogin: cannot('Redis', 'keep a user from logging in here'),
     uses: (asked) => uses(client, asked, clock.now()),
     endUses: (asked) => endUses(client, asked, clock.now()),
     missingRights: (wanted) => missingRights(client, wanted),
     end: () => client.end(),
+  };
+}
+
+type Passwords = Pick<TargetSession, 'changePassword' | 'addPassword' | 'keepOnly'>;
+
+function ownPasswords(client: RedisClient, login: TargetLogin, { warn }: RedisPorts): Passwords {
+  const changed = async (change: () => Promise<void>) => {
+    await demandPrimary(client, warn);
+    await saved(client, login.persistence ?? 'required', warn, change);
+  };
+  return {
+    changePassword: (password) => changed(() => keepOnlyHash(client, login.user, password)),
+    addPassword: (user, password) => changed(() => addHash(client, user, password)),
+    keepOnly: (user, password) => changed(() => keepOnlyHash(client, user, password)),
+  };
+}
+
+/**
+ * The API does not tell which passwords a user has, and takes two at most. So the one that this session was let in
+ * with is kept beside a new one, and any other is gone.
+ */
+function managedPasswords(
+  { password: inUse }: TargetLogin,
+  userId: string,
+  managed: ManagedUsers,
+): Passwords {
+  const keepOnly: Passwords['keepOnly'] = async (user, password) => {
+    const count = await managed.count({ userId, user });
+    if (count === 1 && sameText(inUse, password)) return;
+    await managed.set({ userId, user }, [password]);
+  };
+  return {
+    changePassword: cannot('ElastiCache', 'change a password without knowing whose it is'),
+    async addPassword(user, password) {
+      await managed.count({ userId, user });
+      if (sameText(inUse, password)) return;
+      await managed.set({ userId, user }, [inUse, password]);
+    },
+    keepOnly,
   };
 }

@@ -269,6 +269,48 @@ const samples: Readonly<Record<string, Sample>> = {
       },
     ],
   },
+  'redis-credential': {
+    server: new FakeServer({ default: 'by-hand' }),
+    needsCurrent: true,
+    options: { url: 'REDIS_URL', copies: ['QUEUE_URL'] },
+    byHand: {
+      REDIS_URL: 'rediss://default:by-hand@cache.example.com:6379/0',
+      QUEUE_URL: 'rediss://default:by-hand@cache.example.com:6379/1',
+    },
+    bad: [
+      {
+        document: { REDIS_URL: 'rediss://default:one-word@h', QUEUE_URL: 'rediss://default:other-word@h' },
+        sentence:
+          'The member QUEUE_URL must hold the same user and password as the credential that it copies; it holds others.',
+      },
+      {
+        document: { REDIS_URL: 'rediss://h/0', QUEUE_URL: 'rediss://h/1' },
+        sentence: 'The credential in REDIS_URL must name a password; it does not.',
+      },
+      {
+        document: { REDIS_URL: 'postgres://app:word@h/d', QUEUE_URL: 'postgres://app:word@h/d' },
+        sentence: 'The credential in REDIS_URL must name a server of redis; it does not.',
+      },
+      {
+        document: { REDIS_URL: 'redis://:secret-word@h/first', QUEUE_URL: 'redis://:secret-word@h/first' },
+        sentence: 'The credential in REDIS_URL must name its database by a number; it does not.',
+      },
+    ],
+    wrong: [
+      {
+        options: { url: 'A', copies: ['B', 'A'] },
+        sentence: 'options.copies must name each variable once, and not A itself.',
+      },
+      {
+        options: { url: 'A', format: { encoding: 'base64', bytes: 32 } },
+        sentence: 'options.format must be safe in a URL; base64 is not, base64url is.',
+      },
+      {
+        options: { url: 'A', elasticache: { userId: 'app' }, format: { encoding: 'hex', bytes: 65 } },
+        sentence: 'options.format must make at most 128 characters for ElastiCache; it makes 130.',
+      },
+    ],
+  },
   'operator-supplied': {
     options: { variable: 'API_KEY', encoding: 'base64' },
     byHand: { API_KEY: Buffer.from('sk-live-key').toString('base64') },

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connectRedis, type RedisClient } from '../../../../lambdas/adapters/redis/connect.ts';
+import type { ManagedUsers } from '../../../../lambdas/adapters/redis/elasticache.ts';
 import { redisTarget } from '../../../../lambdas/adapters/redis/target.ts';
 import { KeyturnError } from '../../../../lambdas/contract/errors.ts';
 import { Sensitive } from '../../../../lambdas/contract/sensitive.ts';
@@ -13,7 +14,11 @@ import { noRedis, type Redis, startRedis } from '../../../../lib/rehearsal/redis
 
 const absent = noRedis();
 const missing = absent === null ? '' : ` (not run: ${absent})`;
-const target = redisTarget({ clock: { now: () => new Date() }, warn: () => {} });
+const noUsers: ManagedUsers = {
+  count: () => Promise.reject(new Error('no user is managed here')),
+  set: () => Promise.reject(new Error('no user is managed here')),
+};
+const target = redisTarget({ clock: { now: () => new Date() }, warn: () => {}, managed: noUsers });
 
 /** The error, of which nothing that an inspector finds holds the password. */
 async function refusal(attempt: Promise<{ end(): Promise<void> }>, canary = ''): Promise<KeyturnError> {
@@ -213,9 +218,14 @@ describe.skipIf(absent !== null)(`a real server${missing}`, () => {
     expect([strange.code, unknown.code, forced.code]).toEqual(
       Array.from({ length: 3 }, () => 'TargetTlsFailed'),
     );
-    // The address is the same, and the certificate is for localhost and 127.0.0.1 only.
-    const misnamed = await refusal(connectRedis(login({ host: '127.0.0.2' })));
-    expect(['TargetTlsFailed', 'TargetUnreachable']).toContain(misnamed.code);
+    const named = await startRedis({ certificate: await other.issue(['other.test']) });
+    try {
+      const misnamed = login({ port: named.port, tls: { authorities: { pem: other.ca } } });
+      const error = await refusal(connectRedis(misnamed));
+      expect([error.code, error.hint]).toEqual(['TargetTlsFailed', expect.stringContaining('other names')]);
+    } finally {
+      await named.stop();
+    }
   });
 
   test('has no connection left', async () => {
@@ -236,12 +246,12 @@ describe.skipIf(absent !== null)(`a real server${missing}`, () => {
     }
   });
 
-  test('TLS is demanded of a server that has none, and nothing else is sent', async () => {
+  test('TLS is demanded of a server that has none', async () => {
     const bare = await startRedis({ tls: false });
     try {
-      const error = await refusal(connectRedis(login({ port: bare.port })));
-      expect(['TargetTlsFailed', 'TargetUnreachable']).toContain(error.code);
-      expect(bare.log()).not.toContain('AUTH');
+      const error = await refusal(connectRedis(login({ port: bare.port }), { login: 500 }));
+      // Redis waits for the end of what it takes for a command.
+      expect([error.code, error.hint]).toEqual(['TargetUnreachable', expect.stringContaining('speaks TLS')]);
     } finally {
       await bare.stop();
     }

@@ -16,7 +16,14 @@ const absent = noRedis();
 const missing = absent === null ? '' : ` (not run: ${absent})`;
 
 const warnings: string[] = [];
-const target = redisTarget({ clock: { now: () => new Date() }, warn: (text) => void warnings.push(text) });
+const target = redisTarget({
+  clock: { now: () => new Date() },
+  warn: (text) => void warnings.push(text),
+  managed: {
+    count: () => Promise.reject(new Error('no user is managed here')),
+    set: () => Promise.reject(new Error('no user is managed here')),
+  },
+});
 
 const servers: Redis[] = [];
 const clients: RedisClient[] = [];
