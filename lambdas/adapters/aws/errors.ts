@@ -7,6 +7,8 @@ import { type ErrorCode, KeyturnError } from '../../contract/errors.ts';
 const meanings: ReadonlyMap<string, { readonly code: ErrorCode; readonly retryable: boolean }> = new Map([
   ['ResourceNotFoundException', { code: 'AwsNotFound', retryable: false }],
   ['ResourceExistsException', { code: 'AwsTokenInUse', retryable: false }],
+  // As services of the query protocol name it (ElastiCache).
+  ['AccessDenied', { code: 'AwsDenied', retryable: true }],
   ['AccessDeniedException', { code: 'AwsDenied', retryable: true }],
   ['ThrottlingException', { code: 'AwsThrottled', retryable: true }],
   ['Throttling', { code: 'AwsThrottled', retryable: true }],

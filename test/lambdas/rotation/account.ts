@@ -2,10 +2,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { vi } from 'vitest';
-import { secretClass } from '../../../lambdas/classes/database-credential.ts';
+import { secretClass as databaseCredential } from '../../../lambdas/classes/database-credential.ts';
 import { parseDocument, type SecretDocument } from '../../../lambdas/contract/document.ts';
 import { publicError } from '../../../lambdas/contract/errors.ts';
 import type { KeyturnEvent } from '../../../lambdas/contract/events.ts';
+import type { Secrets } from '../../../lambdas/contract/ports.ts';
+import type { ClassDefinition } from '../../../lambdas/contract/secret-class.ts';
 import { Sensitive } from '../../../lambdas/contract/sensitive.ts';
 import type { Settings } from '../../../lambdas/contract/settings.ts';
 import type { TargetPorts } from '../../../lambdas/contract/target.ts';
@@ -42,10 +44,13 @@ export class Account {
   });
   readonly name = `shop/${randomUUID()}`;
   #arn = '';
+  readonly settings: Settings;
+  /** The secret as the role of the functions sees it. */
+  readonly secrets: Secrets;
   readonly #steps: () => ReturnType<typeof rotationFunction>;
   #warm: ReturnType<typeof rotationFunction>;
 
-  constructor(options: object, ports: TargetPorts) {
+  constructor(options: object, ports: TargetPorts, secretClass: ClassDefinition = databaseCredential) {
     this.service = new SecretsManager({
       clock: this.clock,
       random: { bytes: (count) => randomBytes(count), uuid: () => randomUUID() },
@@ -54,7 +59,7 @@ export class Account {
       options: { retryDelays: Array.from({ length: 60 }, () => 100) },
     });
     const way = secretClass.way(options);
-    const settings: Settings = {
+    this.settings = {
       schema: 1,
       deployment: 'shop',
       platform: 'shop',
@@ -74,10 +79,11 @@ export class Account {
         },
       ],
     };
+    this.secrets = secretsPort(this.service, role, this.gate, { dead: false });
     this.#steps = () =>
-      rotationFunction(secretClass, settings, {
+      rotationFunction(secretClass, this.settings, {
         ...ports,
-        secrets: secretsPort(this.service, role, this.gate, { dead: false }),
+        secrets: this.secrets,
         events: { put: async (event) => void this.events.push(event) },
         clock: {
           now: () => new Date(),
@@ -93,6 +99,10 @@ export class Account {
   /** Lambda takes a fresh container. */
   recycle(): void {
     this.#warm = this.#steps();
+  }
+
+  get arn(): string {
+    return this.#arn;
   }
 
   asOperator(operation: string, input: JsonObject = {}): Promise<JsonObject> {
@@ -178,7 +188,7 @@ export class Account {
   /** Null: the version holds no connection string. */
   passwordOf(id: string): string | null {
     const value = this.versions().find((version) => version.id === id)?.value;
-    const url = value?.kind === 'string' ? /postgres:[^"]*/.exec(value.text)?.[0] : undefined;
+    const url = value?.kind === 'string' ? /(postgres|rediss?):[^"]*/.exec(value.text)?.[0] : undefined;
     return url !== undefined && URL.canParse(url) ? new URL(url).password : null;
   }
 
