@@ -302,5 +302,4 @@ describe.skipIf(absent !== null)(`a Redis password${missing}`, () => {
     expect([shop.run?.status, shop.failures()]).toEqual(['failed', ['PrivilegeMissing']]);
     expect(shop.printed.join()).toContain('it lacks EVAL on bull:jobs');
   });
-  });
 });
