@@ -1,6 +1,7 @@
 /** Whole rotations of a Redis password, with the stages after them, on a real server. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { random } from '../../../lambdas/adapters/platform.ts';
 import { connectRedis, type RedisClient } from '../../../lambdas/adapters/redis/connect.ts';
 import { redisTarget } from '../../../lambdas/adapters/redis/target.ts';
 import { secretClass } from '../../../lambdas/classes/redis-credential.ts';
@@ -301,5 +302,52 @@ describe.skipIf(absent !== null)(`a Redis password${missing}`, () => {
     const shop = await account('named', { keys });
     expect([shop.run?.status, shop.failures()]).toEqual(['failed', ['PrivilegeMissing']]);
     expect(shop.printed.join()).toContain('it lacks EVAL on bull:jobs');
+  });
+
+  test('set finds what an earlier try had done, and has it saved where that one had not', async () => {
+    const shop = await account('default');
+    const bound = secretClass.bind(shop.settings.secrets[0]?.options, ports);
+    const current = shop.document();
+    const changes = await bound.create({ current, supplied: null, random });
+    const document = current.with(changes, { schema: 1, class: secretClass.id, base: null });
+    const earlier = async function* () {};
+    const password = changes.get('REDIS_URL')?.split(/[:@]/)[2] ?? '';
+    await root.send('ACL', 'SAVE');
+    // It was cut off before the server saved it.
+    await root.send('ACL', 'SETUSER', 'default', `>${password}`);
+    expect(await bound.set?.({ document, current, earlier })).toBe('found');
+    await server.restart();
+    await reconnected();
+    expect(await bound.accepts?.(document)).toBe(true);
+    const next = await bound.create({ current: document, supplied: null, random });
+    const another = document.with(next, { schema: 1, class: secretClass.id, base: null });
+    expect(await bound.set?.({ document: another, current: document, earlier })).toBe('changed');
+    expect(await bound.set?.({ document: another, current: document, earlier })).toBe('found');
+  });
+
+  test.each([
+    ['another host', (url: string) => url.replace('localhost', '127.0.0.1'), 'hosts'],
+    ['another database', (url: string) => url.replace('/0?', '/3?'), 'database'],
+    ['another user', (url: string) => url.replace('rediss://:', 'rediss://app:'), 'user'],
+  ])('a pending value with %s is refused, and nothing is sent', async (_what, changed, part) => {
+    const shop = await account('default');
+    let logins = 0;
+    const counting: TargetPorts = {
+      ...ports,
+      target: {
+        login: (one) => {
+          logins += 1;
+          return target.login(one);
+        },
+      },
+    };
+    const bound = secretClass.bind(shop.settings.secrets[0]?.options, counting);
+    const current = shop.document();
+    const url = changed(current.value('REDIS_URL').reveal());
+    const document = current.with(new Map([['REDIS_URL', url]]), { schema: 1, class: 'any', base: null });
+    const error = await bound
+      .set?.({ document, current, earlier: async function* () {} })
+      .catch((one) => one);
+    expect([error.code, error.message, logins]).toEqual(['ValueRejected', expect.stringContaining(part), 0]);
   });
 });

@@ -6,10 +6,12 @@ import { connect } from 'node:net';
 import { Redis as Client } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connectRedis, type RedisClient } from '../../../../lambdas/adapters/redis/connect.ts';
+import type { ManagedUsers } from '../../../../lambdas/adapters/redis/elasticache.ts';
+import { saved } from '../../../../lambdas/adapters/redis/persistence.ts';
 import { redisTarget } from '../../../../lambdas/adapters/redis/target.ts';
 import { KeyturnError } from '../../../../lambdas/contract/errors.ts';
 import { Sensitive } from '../../../../lambdas/contract/sensitive.ts';
-import type { TargetLogin } from '../../../../lambdas/contract/target.ts';
+import type { TargetLogin, TargetSession } from '../../../../lambdas/contract/target.ts';
 import { noRedis, type Redis, type RedisOptions, startRedis } from '../../../../lib/rehearsal/redis.ts';
 
 const absent = noRedis();
@@ -149,6 +151,8 @@ describe.skipIf(absent !== null)(`a user with two passwords${missing}`, () => {
       'GET on bull:jobs',
       'SET on session:1',
     ]);
+    const allowed = [{ table: 'bull:jobs', rights: ['SET'] }];
+    expect(await within(login, (session) => session.missingRights(allowed))).toEqual([]);
     expect(await admin.send('EXISTS', 'bull:jobs')).toBe(0);
   });
 
@@ -272,6 +276,18 @@ describe.skipIf(absent !== null)(`what a restart brings back${missing}`, () => {
     expect(await letsIn(loginTo(server, { password: second }))).toBe('CredentialRejected');
   });
 
+  test('a file that can be written no more afterwards is told of, and asked for again', async () => {
+    const server = await started();
+    const client = await opened(loginTo(server));
+    const [, file = ''] = (await client.send('CONFIG', 'GET', 'aclfile')) as string[];
+    const lose = async () => {
+      await rm(file);
+      await mkdir(file);
+    };
+    const error = await refusal(saved(client, 'required', () => {}, lose));
+    expect([error.code, error.retryable]).toEqual(['TargetRefused', true]);
+  });
+
   test('a server whose CONFIG is taken away cannot be known to save', async () => {
     const server = await started({ saves: 'configuration', lines: ['rename-command CONFIG ""'] });
     const error = await refusal(
@@ -317,3 +333,48 @@ test.skipIf(absent !== null)(
     expect(warnings).toEqual([expect.stringContaining('users are not replicated')]);
   },
 );
+
+describe.skipIf(absent !== null)(`passwords that ElastiCache keeps${missing}`, () => {
+  test('the one in use stays beside a new one, and another one goes', async () => {
+    const server = await started();
+    const admin = await opened(loginTo(server));
+    await admin.send('ACL', 'SETUSER', 'app', 'on', '>first-of-app', '>stray-of-app', '~*', '+@all');
+    let changes = 0;
+    const managed: ManagedUsers = {
+      async count({ userId, user }) {
+        expect([userId, user]).toEqual(['shop-app', 'app']);
+        return ((await admin.send('ACL', 'GETUSER', user)) as unknown[][])[3]?.length ?? 0;
+      },
+      async set({ user }, passwords) {
+        changes += 1;
+        expect(passwords.length).toBeLessThanOrEqual(2);
+        const given = passwords.map((one) => `>${one.reveal()}`);
+        await admin.send('ACL', 'SETUSER', user, 'resetpass', ...given);
+      },
+    };
+    const elastiCache = redisTarget({ clock: { now: () => new Date() }, warn: () => {}, managed });
+    const of = (password: Sensitive) =>
+      loginTo(server, { user: 'app', password, elastiCacheUser: 'shop-app' });
+    const [first, stray, second] = [new Sensitive('first-of-app'), new Sensitive('stray-of-app'), fresh()];
+    const change = async (by: Sensitive, work: (session: TargetSession) => Promise<void>) => {
+      const session = await elastiCache.login(of(by));
+      await work(session).finally(() => session.end());
+    };
+    await change(first, (session) => session.addPassword('app', second));
+    expect([await letsIn(of(first)), await letsIn(of(second)), await letsIn(of(stray))]).toEqual([
+      'yes',
+      'yes',
+      'CredentialRejected',
+    ]);
+    // The same again, by the new one: with it alone the old one would be gone while consumers still use it.
+    await change(second, (session) => session.addPassword('app', second));
+    expect(await letsIn(of(first))).toBe('yes');
+    await change(second, (session) => session.keepOnly('app', second));
+    await change(second, (session) => session.keepOnly('app', second));
+    expect([await letsIn(of(first)), await letsIn(of(second)), changes]).toEqual([
+      'CredentialRejected',
+      'yes',
+      2,
+    ]);
+  });
+});
