@@ -87,6 +87,7 @@ export const entries: readonly Entry[] = [
 ];
 
 const packageRoot = fileURLToPath(new URL('../', import.meta.url));
+const runtimeCredentials = join(packageRoot, 'lambdas/adapters/aws/runtime-credentials.ts');
 const bundles = new Map<string, Bundle>();
 let scratchDirectory: string | undefined;
 
@@ -211,6 +212,7 @@ function build(wanted: readonly Entry[]): void {
     target: 'node24',
     // The modules of the SDK instead of its CommonJS: smaller by a third, and faster to import.
     mainFields: ['module', 'main'],
+    alias: { '@aws-sdk/credential-provider-node': runtimeCredentials },
     // The PostgreSQL driver is CommonJS: what it requires of Node must be found in an ES module.
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",

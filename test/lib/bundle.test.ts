@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Settings } from '../../lambdas/contract/settings.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { assetDirectory, bundleOf, entries } from '../../lib/bundle.ts';
+import { targets } from '../bench/targets.ts';
 
 /** The redeploy stage with each kind of consumer alone. */
 const withKind = [...redeployKinds.keys()].map(
@@ -17,7 +18,8 @@ const settings: Settings = { schema: 1, deployment: 'test', platform: 'exo', sec
 
 describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (_name, { bytes, inputs }) => {
   // A database driver and the codecs come on top of the SDK.
-  const kilobytes = Object.keys(inputs).some((file) => file.includes('/pg/')) ? 512 : 400;
+  const driver = Object.keys(inputs).some((file) => /node_modules\/(pg|mysql2|ioredis)\//.test(file));
+  const kilobytes = driver ? targets.kilobytesWithDriver : targets.kilobytes;
   it(`is at most ${kilobytes} KB`, () => {
     // The smallest has no SDK client at all.
     expect(bytes).toBeGreaterThan(20 * 1024);
@@ -29,6 +31,15 @@ describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (_n
     expect(files.length).toBeGreaterThan(20);
     expect(files.filter((file) => /(^|\/)(aws-cdk-lib|constructs|cdk-nag)\/|^lib\//.test(file))).toEqual([]);
   });
+});
+
+it('no function looks for credentials where Lambda has none', () => {
+  const elsewhere = bundles.filter(({ inputs }) =>
+    Object.keys(inputs).some((file) =>
+      /nested-clients|credential-provider-(ini|sso|process|imds)/.test(file),
+    ),
+  );
+  expect(elsewhere.map(({ name }) => name)).toEqual([]);
 });
 
 it('only the stages that restart, stop or look at consumers carry their clients', () => {

@@ -87,7 +87,12 @@ describe('in the VPC are', () => {
   it('those that move data in a database, though no password is rotated', () => {
     const { network: _none, ...file } = example('ocore-encryption');
     const [template] = templatesOf({ ...file, network: inNetwork().network });
-    expect(insideOf(template as Synthesised)).toEqual(['encryption-reencrypt', 'encryption-count-left']);
+    expect(insideOf(template as Synthesised)).toEqual([
+      'encryption-reencrypt',
+      'encryption-sweep-range',
+      'encryption-count-left',
+      'encryption-hand-over',
+    ]);
     expect(template?.all('AWS::EC2::VPCEndpoint')).toHaveLength(1);
   });
 
