@@ -61,7 +61,9 @@ export async function addOwnPassword(
   await demandTwoPasswords(client);
   await refuseRawLog(client);
   const adding = `${inClear(password)} REPLACE ${literal(inUse.reveal())} RETAIN CURRENT PASSWORD`;
-  if ((await client.attempt(adding, [notTheFirst])) === null) return;
+  const said = await client.attempt(adding, [notTheFirst, ...denied]);
+  if (said === null) return;
+  if (said !== notTheFirst) throw mayNotHoldTwo();
   await makeFirst(client, inUse);
   await client.query(adding);
 }
@@ -79,7 +81,8 @@ export async function keepOwnPassword(client: MysqlClient, inUse: Sensitive): Pr
   // The history is looked at before the current password, so that it says nothing of which one this is.
   if (said === usedBefore) throw historyForbids();
   if (said === notTheFirst) await makeFirst(client, inUse);
-  await client.query('ALTER USER USER() DISCARD OLD PASSWORD');
+  const discarded = await client.attempt('ALTER USER USER() DISCARD OLD PASSWORD', denied);
+  if (discarded !== null) throw mayNotHoldTwo();
 }
 
 async function makeFirst(client: MysqlClient, password: Sensitive): Promise<void> {
@@ -119,6 +122,16 @@ async function refuseRawLog(client: MysqlClient): Promise<void> {
     code: 'TargetRefused',
     message: 'The server must not write passwords to its general log; log_raw and general_log are on.',
     hint: 'Turn log_raw off, or rotate with alternating-users, whose administrator sends no password.',
+  });
+}
+
+/** A password in clear stands in the statement, so that it must not be quoted. */
+function mayNotHoldTwo(): KeyturnError {
+  return new KeyturnError({
+    code: 'PrivilegeMissing',
+    message:
+      'The user must be allowed to hold two passwords (APPLICATION_PASSWORD_ADMIN); the server does not let it.',
+    hint: 'GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO the user.',
   });
 }
 
