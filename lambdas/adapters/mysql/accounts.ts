@@ -11,6 +11,7 @@ export interface KnownAccount extends Account {
   readonly limits: string;
 }
 
+/** Of MySQL and MariaDB; the second of each is the column of mysql.user. */
 const limits = [
   ['MAX_QUERIES_PER_HOUR', 'max_questions'],
   ['MAX_UPDATES_PER_HOUR', 'max_updates'],
@@ -18,15 +19,19 @@ const limits = [
   ['MAX_USER_CONNECTIONS', 'max_user_connections'],
 ] as const;
 
+/** Of MariaDB alone; in seconds. */
+const statementTime = ['MAX_STATEMENT_TIME', 'max_statement_time'] as const;
+
 /** The accounts of a user, roles left out. */
 export async function accountsOf(
   client: SqlClient,
   user: string,
   { isMariadb }: ServerFacts,
 ): Promise<KnownAccount[]> {
+  const known = isMariadb ? [...limits, statementTime] : limits;
   const rows = await client.query(
     `SELECT User AS user, Host AS host, ssl_type AS tls, ssl_cipher AS cipher, x509_issuer AS issuer,
-       x509_subject AS subject, ${limits.map(([, column]) => column).join(', ')}
+       x509_subject AS subject, ${known.map(([, column]) => column).join(', ')}
        FROM mysql.user WHERE User = ?${isMariadb ? " AND is_role = 'N'" : ''} ORDER BY Host`,
     [user],
   );
@@ -34,7 +39,7 @@ export async function accountsOf(
     user: textOf(row.user),
     host: textOf(row.host),
     demands: `REQUIRE ${demandsOf(row)}`,
-    limits: `WITH ${limits.map(([word, column]) => `${word} ${Number(row[column] ?? 0)}`).join(' ')}`,
+    limits: `WITH ${known.map(([word, column]) => `${word} ${Number(row[column] ?? 0)}`).join(' ')}`,
   }));
 }
 
