@@ -35,8 +35,8 @@ export async function grantsOf(client: SqlClient, account: Account): Promise<Gra
 }
 
 /**
- * Gives each of two accounts what the other one has. Those that a partial revoke takes away go from `from` to `to` only:
- * in the other direction an account in use would lose rights.
+ * Gives each of two accounts what the other one has. What a partial revoke of MySQL takes away, and a default role where
+ * both have one, go from `from` to `to` only: the account in use loses nothing.
  */
 export async function shareGrants(
   client: SqlClient,
@@ -46,22 +46,21 @@ export async function shareGrants(
 ): Promise<void> {
   const [given, had] = [await grantsOf(client, from), await grantsOf(client, to)];
   await give(client, to, without(given, had));
+  const hasDefaultRole = given.some(({ to }) => to === 'FOR');
   await give(
     client,
     from,
-    without(had, given).filter(({ what }) => what.startsWith('GRANT ') || !given.some(isDefaultRole)),
+    without(had, given).filter(({ to }) => to === 'TO' || (to === 'FOR' && !hasDefaultRole)),
   );
   if (!facts.isMariadb) await shareDefaultRoles(client, from, to);
 }
 
-const isDefaultRole = ({ what }: Grant) => what.startsWith('SET DEFAULT ROLE ');
+/** What is taken away has to be there, and a default role be granted. */
+const order = ['TO', 'FROM', 'FOR'] as const;
 
 async function give(client: SqlClient, account: Account, grants: readonly Grant[]): Promise<void> {
-  // A default role has to be granted first.
-  for (const { what, to, option } of grants.toSorted(
-    (a, b) => Number(isDefaultRole(a)) - Number(isDefaultRole(b)),
-  )) {
-    if (to === 'FROM' && !grants.some(({ to }) => to === 'TO')) continue;
+  const sorted = grants.toSorted((a, b) => order.indexOf(a.to) - order.indexOf(b.to));
+  for (const { what, to, option } of sorted) {
     await run(client, `${what} ${to} ${accountName(account)}${option}`);
   }
 }
@@ -80,7 +79,7 @@ function parsed(line: string, { user, host }: Account): Grant | null {
     `${literal(user)}@${literal(host)}`,
     `${literal(user)}@${identifier(host)}`,
   ];
-  for (const to of ['TO', 'FROM', 'FOR'] as const) {
+  for (const to of order) {
     for (const name of names) {
       const at = line.lastIndexOf(` ${to} ${name}`);
       if (at === -1) continue;

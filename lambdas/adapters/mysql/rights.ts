@@ -58,12 +58,12 @@ const line = new RegExp(
 /** Null: it is of no table, but of a routine, a proxy or a role. */
 function rightOf(text: string): Right | null {
   const [, verb, listed = '', database = '', table = ''] = line.exec(text) ?? [];
-  if (verb === undefined || /\bON (?:PROCEDURE|FUNCTION|PACKAGE)\b/.test(listed)) return null;
+  if (verb === undefined) return null;
   return {
     takesAway: verb === 'REVOKE',
     // Columns stand behind their right in brackets, and may hold commas.
     names: listed
-      .replace(/[\w ]+\((?:`(?:[^`]|``)*`|[^)])*\)/g, '')
+      .replace(/[\w ]+\((?:`(?:[^`]|``)*`|[^)`])*\)/g, '')
       .split(',')
       .map((one) => one.trim().toUpperCase())
       .filter((one) => one !== ''),

@@ -62,11 +62,10 @@ export class Sessions {
 
   async #meant({ client, age }: OwnSession, { user, openedBefore }: UsesAsked): Promise<readonly SqlRow[]> {
     const [here] = await client.query(
-      `SELECT CONNECTION_ID() AS own, SUBSTRING_INDEX(USER(), '@', 1) = ? AS same,
+      `SELECT CONNECTION_ID() AS own, USER() AS me,
          CONCAT_WS(':', @@hostname, @@port, @@server_id) AS server, UTC_TIMESTAMP(3) AS now`,
-      [user],
     );
-    if (Number(here?.same) !== 1 && !(await seesOthers(client)))
+    if (String(here?.me).replace(/@[^@]*$/, '') !== user && !(await seesOthers(client)))
       throw notAllowed('SHOW PROCESSLIST, with PROCESS');
     const own: Sighting = {
       before: Date.parse(`${String(here?.now).replace(' ', 'T')}Z`) - age(),
@@ -74,10 +73,11 @@ export class Sessions {
     };
     const first = this.#firstAfter(String(here?.server), own, openedBefore);
     const rows = await client.query(
-      'SELECT ID AS id, HOST AS host FROM information_schema.PROCESSLIST WHERE USER = ? AND ID <> ?',
+      'SELECT ID AS id, HOST AS host, USER AS of FROM information_schema.PROCESSLIST WHERE USER = ? AND ID <> ?',
       [user, own.connection],
     );
-    return rows.filter(({ id }) => Number(id) < first);
+    // Names that differ in case are of two users; the table takes them for one.
+    return rows.filter(({ id, of }) => Number(id) < first && of === user);
   }
 
   /** The lowest number of which it is known that no session with a higher one is meant. */
