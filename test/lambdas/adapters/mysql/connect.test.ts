@@ -419,6 +419,9 @@ describe.skipIf(!hasMariadb)(named('a real MariaDB'), () => {
       const plain = await serverThat((socket) => socket.write(greeting(plainFlags)));
       const full = await serverThat((socket) => socket.write(failure(0, 1040)));
       const other = await serverThat((socket) => socket.write('220 mail.example.com\r\n'));
+      const more = await serverThat((socket) =>
+        socket.write(Buffer.concat([greeting(plainFlags | clientSsl), packet(2, Buffer.from('before TLS'))])),
+      );
       expect(await reached({})).toEqual(['dns: ok', 'tcp: ok', 'tls: ok', 'login: ok']);
       expect(await reached({ host: 'keyturn.invalid' })).toEqual(['dns: TargetUnreachable']);
       expect(await reached({ tls: { authorities: 'system' } })).toEqual([
@@ -429,6 +432,11 @@ describe.skipIf(!hasMariadb)(named('a real MariaDB'), () => {
       expect(await reached({ port: plain })).toEqual(['dns: ok', 'tcp: ok', 'tls: TargetTlsFailed']);
       expect(await reached({ port: full })).toEqual(['dns: ok', 'tcp: ok', 'tls: TargetFull']);
       expect((await reached({ port: other }))?.slice(2)).toEqual(['tls: TargetUnreachable']);
+      const said = await mysqlTarget(random).reach?.({ engine: 'mysql', ...target({ port: more }) });
+      expect(said?.at(-1)).toMatchObject({
+        step: 'tls',
+        error: { message: 'The server did not greet as MySQL does.' },
+      });
       expect(await reached({ password: new Sensitive('wrong') })).toEqual([
         'dns: ok',
         'tcp: ok',

@@ -147,6 +147,10 @@ async function writeCertificate(directory: string, data: string): Promise<string
 
 function started(flags: readonly string[]): Promise<ChildProcess> {
   const child = spawn(server ?? '', flags, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const kill = () => void child.kill('SIGKILL');
+  // A test run that ends before its time must not leave a server behind.
+  process.once('exit', kill);
+  child.once('exit', () => process.removeListener('exit', kill));
   return new Promise((resolve, reject) => {
     let said = '';
     child.stderr.on('data', (bytes) => {

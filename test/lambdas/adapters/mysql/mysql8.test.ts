@@ -23,6 +23,7 @@ class Server {
   readonly accounts = new Map<string, Kept>();
   readonly statements: string[] = [];
   roleOn = 'NONE';
+  isFree = true;
   tables: readonly (readonly [string, string])[] = [];
 
   add(account: string, kept: Partial<Kept> = {}): Kept {
@@ -64,7 +65,7 @@ class Server {
     const account = named(
       /`[^`]*`@`[^`]*`/.exec(text.replace(/^GRANT.* TO |^REVOKE.* FROM /, ''))?.[0] ?? '',
     );
-    if (text.startsWith('SELECT GET_LOCK')) return [{ got: 1 }];
+    if (text.startsWith('SELECT GET_LOCK')) return [{ got: this.isFree ? 1 : 0 }];
     if (text.startsWith('SELECT RELEASE_LOCK')) return [{ released: 1 }];
     if (text.startsWith('SELECT CURRENT_ROLE')) return [{ roles: this.roleOn }];
     if (text.includes('FROM mysql.user')) {
@@ -153,6 +154,18 @@ describe('a pair', () => {
     expect(server.statements.at(-2)).toContain('ACCOUNT UNLOCK');
     expect(server.statements.join('\n')).not.toContain('the-new-password');
     expect([server.of('a@%').stored, server.of('a@10.%').stored]).toEqual(['old', 'old']);
+  });
+
+  test('that another session prepares is left alone', async () => {
+    const server = new Server();
+    server.add('a@%');
+    server.isFree = false;
+    await expect(preparePair(server.client(), pair, random)).rejects.toMatchObject({
+      code: 'TargetNotReady',
+      message: 'The users b and a are being prepared by another session.',
+      retryable: true,
+    });
+    expect(server.statements).toHaveLength(1);
   });
 
   test('is disabled with all of its accounts and passwords', async () => {
