@@ -27,6 +27,11 @@ export function deployment(ca: string): object {
       }),
       MASTER: secret('shop/master', { class: 'observed' }),
     },
+    network: {
+      vpcId: 'vpc-0123456789abcdef0',
+      subnetIds: ['subnet-0123456789abcdef0', 'subnet-0fedcba9876543210'],
+      targets: [{ securityGroupId: 'sg-0123456789abcdef0', port: 5432 }],
+    },
     consumers: { web: { kind: 'ecs', cluster: 'shop', service: 'web' } },
   };
 }
