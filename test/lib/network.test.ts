@@ -10,6 +10,9 @@ import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secret
 import { Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { describe, expect, it, vi } from 'vitest';
+import type { StageRetry } from '../../lambdas/contract/stage-description.ts';
+import { stages } from '../../lambdas/contract/stages.ts';
+import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { Network } from '../../lib/network.ts';
 import { database, deployment, endpoints, inNetwork, network } from './in-network.ts';
 import { example, newApp, resolved, templatesOf } from './synth.ts';
@@ -70,7 +73,7 @@ describe('in the VPC are', () => {
 
   it('none without a network: nothing in the template knows of one', () => {
     expect(insideOf(plain)).toEqual([]);
-    expect(JSON.stringify(plain)).not.toMatch(/ec2|AWS_ENDPOINT/i);
+    expect(JSON.stringify(plain)).not.toMatch(/AWS::EC2|"ec2:|AWS_ENDPOINT/);
   });
 });
 
@@ -269,6 +272,18 @@ it('a function waits for its way: a schedule that is saved tests the login at on
   ].flatMap((type) => created.all(type).map(({ id }) => id));
   expect(needed.length).toBe(7);
   expect(list(rotation.raw.DependsOn)).toEqual(expect.arrayContaining(needed));
+});
+
+it('a stage that runs in a VPC is tried again until its function, asleep for weeks, is back there', () => {
+  const inside = Object.values(stageDefinitions).filter(
+    ({ usesTarget, reencrypts }) => usesTarget === true || reencrypts === true,
+  );
+  expect(inside.length).toBeGreaterThan(5);
+  for (const { id } of inside) {
+    const retries = stages[id].retry as readonly StageRetry[];
+    const found = retries.find(({ errors }) => errors.includes('Lambda.ResourceNotReadyException'));
+    expect({ id, attempts: found?.maxAttempts }).toEqual({ id, attempts: 8 });
+  }
 });
 
 it('a service without an endpoint is found out at synth', () => {
