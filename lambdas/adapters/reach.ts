@@ -21,7 +21,7 @@ export interface Way {
 /** Milliseconds of one step; the login has its own limit. */
 const stepLimit = 5_000;
 
-/** Addresses of a host that are tried, of IPv4 and IPv6 each; a name of a cluster may have many. */
+/** Addresses of a host that are tried at once, of IPv4 and IPv6 each; a name of a cluster may have many. */
 const mostAddresses = 2;
 
 /** What the resolver says of a host. */
@@ -31,7 +31,7 @@ type Resolve = (host: string, options: { all: true }) => Promise<LookupAddress[]
  * Goes the way, and ends at the first step that fails. One login attempt at most, and none where the steps before it
  * fail.
  *
- * @param limit milliseconds of one step; of `tcp`: for each address. Default: 5,000.
+ * @param limit milliseconds of one step. Default: 5,000.
  * @param resolve Default: the resolver of the machine.
  */
 export async function reach(
@@ -104,19 +104,20 @@ async function resolved({ host }: TargetLogin, limit: number, resolve: Resolve) 
 }
 
 async function opened({ port }: TargetLogin, addresses: readonly string[], limit: number) {
-  const failures: unknown[] = [];
-  for (const address of addresses) {
-    const socket = connect({ host: address, port });
-    try {
-      await within(limit, connected(socket, 'connect'), () => coded('ETIMEDOUT'));
-      return { value: socket, says: `${address}, port ${port}, accepts a connection` };
-    } catch (caught) {
-      socket.destroy();
-      failures.push(caught);
-    }
+  const tries = addresses.map((address) => ({ address, socket: connect({ host: address, port }) }));
+  const accepted = tries.map(async (one) => {
+    await within(limit, connected(one.socket, 'connect'), () => coded('ETIMEDOUT'));
+    return one;
+  });
+  try {
+    const { address, socket } = await Promise.any(accepted);
+    for (const other of tries) if (other.socket !== socket) other.socket.destroy();
+    return { value: socket, says: `${address}, port ${port}, accepts a connection` };
+  } catch (caught) {
+    for (const { socket } of tries) socket.destroy();
+    // The first says most: that there is no way for IPv6 is usual in a VPC.
+    throw caught instanceof AggregateError ? (caught.errors[0] ?? coded('ENOTFOUND')) : caught;
   }
-  // The first says most: that there is no way for IPv6 is usual in a VPC.
-  throw failures[0] ?? coded('ENOTFOUND');
 }
 
 async function verified({ host, port, tls }: TargetLogin, plain: Socket, way: Way, limit: number) {

@@ -234,6 +234,17 @@ describe('the addresses of a name', () => {
     expect(wrong(steps).says).toContain('ECONNREFUSED');
   });
 
+  test('one that does not answer keeps nobody waiting for another', async () => {
+    const silent = { address: '100::1', family: 4 };
+    const steps = await reach(loginTo(), { askTls, login }, 60_000, async () => [silent, four]);
+    expect(told(steps)).toEqual(['dns', 'tcp', 'tls', 'login']);
+    expect(steps[1]).toMatchObject({ says: `127.0.0.1, port ${server.port}, accepts a connection` });
+    // The one that was not taken is given up, too.
+    await vi.waitUntil(() => !process.getActiveResourcesInfo().includes('TCPConnectWrap'), {
+      timeout: 20_000,
+    });
+  });
+
   test('a name without any', async () => {
     const steps = await reach(loginTo(), { askTls, login }, 100, async () => []);
     expect(told(steps).at(-1)).toMatch(/: TargetUnreachable$/);
