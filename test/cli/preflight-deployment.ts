@@ -18,7 +18,10 @@ export function deployment(ca: string): object {
         database({
           users: ['pair_a', 'pair_b'],
           owner: 'pair_owner',
-          admin: { user: 'pair_admin', password: { secret: 'shop/admin', member: 'password' } },
+          admin: {
+            user: { secret: 'shop/admin', member: 'username' },
+            password: { secret: 'shop/admin', member: 'password' },
+          },
         }),
       ),
       TOKEN: secret('shop/token', {
