@@ -28,12 +28,6 @@ export async function asAdministrator<T>(
   work: (session: TargetSession) => Promise<T>,
 ): Promise<T> {
   const { user, password } = await administrator(ports, options);
-  if ([...(options.users ?? []), options.owner].includes(user)) {
-    throw new KeyturnError({
-      code: 'AdministratorRejected',
-      message: `options.admin must be another user than those that it prepares; it is ${user}.`,
-    });
-  }
   const session = await ports.target.login({ ...here, user, password }).catch((caught: unknown) => {
     throw rejectedAdministrator(caught, user);
   });
@@ -52,10 +46,22 @@ export function administratorLogins(
   ];
 }
 
-async function administrator(
-  { credential }: TargetPorts,
-  { admin }: Options,
-): Promise<{ readonly user: string; readonly password: Sensitive }> {
+interface Administrator {
+  readonly user: string;
+  readonly password: Sensitive;
+}
+
+/** @throws KeyturnError AdministratorRejected for one of the users that it is to prepare. */
+async function administrator(ports: TargetPorts, options: Options): Promise<Administrator> {
+  const found = await named(ports, options);
+  if (![...(options.users ?? []), options.owner].includes(found.user)) return found;
+  throw new KeyturnError({
+    code: 'AdministratorRejected',
+    message: `options.admin must be another user than those that it prepares; it is ${found.user}.`,
+  });
+}
+
+async function named({ credential }: TargetPorts, { admin }: Options): Promise<Administrator> {
   const read = ({ secret, member }: Credential) => credential(secret, member);
   if (admin === undefined) throw incomplete('the administrator');
   if (!('dsn' in admin)) {
