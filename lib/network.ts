@@ -39,6 +39,10 @@ const services: Readonly<Record<string, AwsService>> = {
   },
   lambda: { endpoint: ec2.InterfaceVpcEndpointAwsService.LAMBDA, variable: 'AWS_ENDPOINT_URL_LAMBDA' },
   ecs: { endpoint: ec2.InterfaceVpcEndpointAwsService.ECS, variable: 'AWS_ENDPOINT_URL_ECS' },
+  elasticache: {
+    endpoint: ec2.InterfaceVpcEndpointAwsService.ELASTICACHE,
+    variable: 'AWS_ENDPOINT_URL_ELASTICACHE',
+  },
 };
 
 /** Secrets Manager itself calls KMS, as the caller; iam:PassRole is a permission and no call. */
@@ -57,7 +61,7 @@ const interfaceActions = [
 /**
  * The place of the functions that log in to servers: a security group that may open connections to the declared
  * targets and to AWS, and to nothing else. Names are resolved by the VPC's own resolver, which no security group
- * can keep out (VPC user guide, "Security groups").
+ * can keep out (VPC user guide, "Security groups"); to DNS servers of the team's own no port is opened.
  */
 export class Network extends Construct {
   /** Of the functions: what a server's own security group has to let in. */

@@ -20,12 +20,8 @@ import {
   wayOutOf,
   waysOut,
 } from '../lambdas/contract/plan.ts';
-import {
-  inlineConcurrency,
-  type StageDescription,
-  type StageId,
-  stages,
-} from '../lambdas/contract/stages.ts';
+import { inlineConcurrency, type StageDescription } from '../lambdas/contract/stage-description.ts';
+import { type StageId, stages } from '../lambdas/contract/stages.ts';
 import { acknowledgeWildcards, declared } from './access.ts';
 import { nameOf } from './pipeline-function.ts';
 import { type Drawing, type Drawn, map, rangeMap, task } from './rollout-states.ts';

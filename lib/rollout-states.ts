@@ -5,7 +5,8 @@ import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import * as tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import { itemMembers } from '../lambdas/contract/rollout-state.ts';
-import { type Each, inlineConcurrency, type StageId, stages } from '../lambdas/contract/stages.ts';
+import { type Each, inlineConcurrency } from '../lambdas/contract/stage-description.ts';
+import { type StageId, stages } from '../lambdas/contract/stages.ts';
 
 /** What the drawing of stages needs. */
 export interface Drawing {

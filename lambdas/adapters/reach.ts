@@ -1,4 +1,5 @@
 /** The way to a server, one step after the other, so that the one that fails has a name. */
+import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -20,19 +21,24 @@ export interface Way {
 /** Milliseconds of one step; the login has its own limit. */
 const stepLimit = 5_000;
 
-/** Addresses of a host that are tried; a name of a cluster may have many. */
-const mostAddresses = 3;
+/** Addresses of a host that are tried at once, of IPv4 and IPv6 each; a name of a cluster may have many. */
+const mostAddresses = 2;
+
+/** What the resolver says of a host. */
+type Resolve = (host: string, options: { all: true }) => Promise<LookupAddress[]>;
 
 /**
  * Goes the way, and ends at the first step that fails. One login attempt at most, and none where the steps before it
  * fail.
  *
  * @param limit milliseconds of one step. Default: 5,000.
+ * @param resolve Default: the resolver of the machine.
  */
 export async function reach(
   login: TargetLogin,
   way: Way,
   limit = stepLimit,
+  resolve: Resolve = lookup,
 ): Promise<readonly ReachedStep[]> {
   const done: ReachedStep[] = [];
   const step = async <T>(name: ReachedStep['step'], run: () => Promise<{ value: T; says: string }>) => {
@@ -47,7 +53,7 @@ export async function reach(
   };
   try {
     if (!login.host.startsWith('/')) {
-      const addresses = await step('dns', () => resolved(login, limit));
+      const addresses = await step('dns', () => resolved(login, limit, resolve));
       const socket = await step('tcp', () => opened(login, addresses, limit));
       try {
         if (login.tls !== 'off') await step('tls', () => verified(login, socket, way, limit));
@@ -84,26 +90,34 @@ export function received(socket: Socket): Promise<Buffer> {
 /** A step failed, and is recorded. */
 class Stop extends Error {}
 
-async function resolved({ host }: TargetLogin, limit: number) {
+async function resolved({ host }: TargetLogin, limit: number, resolve: Resolve) {
   if (isIP(host) !== 0) return { value: [host], says: `${host} is an address` };
-  const found = await within(limit, lookup(host, { all: true }), () => coded('EAI_AGAIN'));
-  const value = found.map(({ address }) => address).slice(0, mostAddresses);
+  const found = await within(limit, resolve(host, { all: true }), () => coded('EAI_AGAIN'));
+  // The driver takes the families in turns: where many of one come first, the other may be the one with a way.
+  const value = [4, 6].flatMap((version) =>
+    found
+      .filter(({ family }) => family === version)
+      .slice(0, mostAddresses)
+      .map(({ address }) => address),
+  );
   return { value, says: `${host} is ${value.join(', ')}` };
 }
 
 async function opened({ port }: TargetLogin, addresses: readonly string[], limit: number) {
-  let last: unknown = coded('ENOTFOUND');
-  for (const address of addresses) {
-    const socket = connect({ host: address, port });
-    try {
-      await within(limit, connected(socket, 'connect'), () => coded('ETIMEDOUT'));
-      return { value: socket, says: `${address}, port ${port}, accepts a connection` };
-    } catch (caught) {
-      socket.destroy();
-      last = caught;
-    }
+  const tries = addresses.map((address) => ({ address, socket: connect({ host: address, port }) }));
+  const accepted = tries.map(async (one) => {
+    await within(limit, connected(one.socket, 'connect'), () => coded('ETIMEDOUT'));
+    return one;
+  });
+  try {
+    const { address, socket } = await Promise.any(accepted);
+    for (const other of tries) if (other.socket !== socket) other.socket.destroy();
+    return { value: socket, says: `${address}, port ${port}, accepts a connection` };
+  } catch (caught) {
+    for (const { socket } of tries) socket.destroy();
+    // The first says most: that there is no way for IPv6 is usual in a VPC.
+    throw caught instanceof AggregateError ? (caught.errors[0] ?? coded('ENOTFOUND')) : caught;
   }
-  throw last;
 }
 
 async function verified({ host, port, tls }: TargetLogin, plain: Socket, way: Way, limit: number) {

@@ -52,7 +52,8 @@ const tlsHints: readonly (readonly [RegExp, string])[] = [
     'The certificate is for other names than this host: use the name that the server was given (of RDS: its endpoint).',
   ],
   [
-    /^(SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_)/,
+    // The signature fails where another authority has the same name.
+    /^(SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED)/,
     'Another authority signed it than those that tls.authorities names; for Amazon RDS and Aurora that is "rds".',
   ],
   [/^CERT_(HAS_EXPIRED|NOT_YET_VALID)/, 'See the dates of the server’s certificate.'],

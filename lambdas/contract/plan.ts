@@ -3,7 +3,8 @@
  * shows the same table.
  */
 import type { ErrorCode } from './errors.ts';
-import { type Failing, type StageDescription, type StageId, stages } from './stages.ts';
+import type { Failing, StageDescription } from './stage-description.ts';
+import { type StageId, stages } from './stages.ts';
 
 export interface Plan {
   /** What the plan is for, in one line. */

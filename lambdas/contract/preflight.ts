@@ -21,7 +21,7 @@ export const preflightSteps = {
 } as const;
 export type PreflightStep = keyof typeof preflightSteps;
 
-/** Addresses, versions and sentences: never a value. */
+/** Addresses, names of users, versions and sentences: never a password, a token or a key. */
 const Found = z.strictObject({
   /** Whose: `current value`, `administrator`. */
   of: z.string(),

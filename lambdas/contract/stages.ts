@@ -2,126 +2,8 @@
  * The stages of rollouts as data: what each does, how long it may take, when it is tried again, and where it
  * leads when it fails for good.
  */
-
-/** How Step Functions tries a stage again when it fails with one of these error names. */
-export interface StageRetry {
-  readonly errors: readonly string[];
-  /** Seconds before the first retry. */
-  readonly intervalSeconds: number;
-  /** Retries after the first try. Each one is a state transition. */
-  readonly maxAttempts: number;
-  /** Factor by which the interval grows. */
-  readonly backoffRate: number;
-  /** Longest interval in seconds. */
-  readonly maxDelaySeconds: number;
-}
-
-export interface StageDescription {
-  /** What the stage does, as the console and the README say it. */
-  readonly does: string;
-  /** How long one invocation may run, in seconds (1–900, the limit of Lambda). */
-  readonly timeoutSeconds: number;
-  /** Member of the state that says how many seconds the rollout waits after the stage. Default: it does not. */
-  readonly waitAfter?: 'holdSeconds';
-  /** Seconds that the rollout waits before the stage. Default: none. */
-  readonly waitSeconds?: number;
-  /** Where the stage leads when it fails for good, unless the plan says otherwise. Default: `stall`. */
-  readonly onFailure?: Failing;
-  readonly retry: readonly StageRetry[];
-  /** The stage runs once for every id of a list, several at once. Default: once, on the rollout's state. */
-  readonly each?: Each;
-  /**
-   * Member of the state whose `finished` says whether the stage has more to do: it then runs again, on its own
-   * output, as often as it takes. Default: it runs once.
-   */
-  readonly repeats?: 'reencryption' | 'count';
-  /**
-   * A stage that works on ranges, each slice after slice and several ranges at once: it runs where this one leaves
-   * `ranges` in the state, before this one comes back. A range that fails for good is recorded. Default: none.
-   */
-  readonly over?: 'sweep-range';
-}
-
-/** Stop where it is, or go back by the plan's own way. */
-export type Failing = 'stall' | 'roll-back';
-
-/**
- * A stage over a list. It never fails as a whole: an item that fails for good is recorded by its id, and the
- * stage after it judges the results.
- */
-export interface Each {
-  /** The member of the state that holds the ids. The results take its place, so that the state holds one list. */
-  readonly items: 'instances';
-  /** How many run at once, where the deployment does not say: 1–`concurrencyLimit`. */
-  readonly concurrency: number;
-}
-
-/**
- * Most items at once in an inline map; above it, a distributed map is drawn (Step Functions developer guide,
- * "Inline mode": "up to 40 concurrent iterations").
- */
-export const inlineConcurrency = 40;
-
-/** Most items at once that a deployment may ask for: a platform's API is asked by each of them. */
-export const concurrencyLimit = 200;
-
-/**
- * Most items of one list. An inline item takes 7 events of the execution's history and 3 more for each retry, and
- * a history ends at 25,000; the results of all items stand in one payload of at most 256 KiB (Step Functions
- * developer guide, "Service quotas"). With ids of 64 characters, 1,000 results take half of it.
- */
-export const itemLimit = 1_000;
-
-/**
- * A fault of the platform under a function, not of the stage: the Lambda service could not run it.
- * (Step Functions developer guide, "Handle transient Lambda service exceptions".)
- */
-const lambdaFaults: StageRetry = {
-  errors: [
-    'Lambda.ClientExecutionTimeoutException',
-    'Lambda.Unknown',
-    'Lambda.ServiceException',
-    'Lambda.AWSLambdaException',
-    'Lambda.SdkClientException',
-    'Lambda.TooManyRequestsException',
-    'Sandbox.Timedout',
-    'Runtime.ExitError',
-    // Rights that were granted a moment ago may take a minute to be known everywhere.
-    'AwsDenied',
-    'AwsThrottled',
-    'AwsUnreachable',
-  ],
-  intervalSeconds: 2,
-  maxAttempts: 5,
-  backoffRate: 2,
-  maxDelaySeconds: 60,
-};
-
-/** A stage that writes lets a rotation that is under way end first: minutes at most, unless it is stuck. */
-const otherRotation: StageRetry = {
-  errors: ['NotSettled'],
-  intervalSeconds: 15,
-  maxAttempts: 8,
-  backoffRate: 2,
-  maxDelaySeconds: 900,
-};
-
-/** Consumers that do not stop, or data that cannot be reached, for a while. */
-const later: StageRetry = {
-  errors: [
-    'ConsumersNotHealthy',
-    'HookUnreachable',
-    'ReencryptionFailed',
-    'TargetUnreachable',
-    'TargetNotReady',
-    'TargetFull',
-    'NotSettled',
-  ],
-  intervalSeconds: 20,
-  maxAttempts: 6,
-  backoffRate: 2,
-  maxDelaySeconds: 300,
-};
+import type { StageDescription } from './stage-description.ts';
+import { asleep, lambdaFaults, later, otherRotation } from './stage-retries.ts';
 
 export const stages = {
   settle: {
@@ -201,12 +83,12 @@ export const stages = {
     timeoutSeconds: 840,
     repeats: 'reencryption',
     over: 'sweep-range',
-    retry: [later, lambdaFaults],
+    retry: [later, asleep, lambdaFaults],
   },
   'sweep-range': {
     does: 'moves one range of a large table, a slice at a time and beside others; `reencrypt` then looks at everything',
     timeoutSeconds: 840,
-    retry: [later, lambdaFaults],
+    retry: [later, asleep, lambdaFaults],
   },
   'count-left': {
     does: 'looks at all the data again and counts, a slice at a time: goes on only when nothing needs the other key any more',
@@ -216,6 +98,7 @@ export const stages = {
       // Writers that were cut off write no more by now; what is left after these tries needs a person.
       { errors: ['DataLeft'], intervalSeconds: 30, maxAttempts: 3, backoffRate: 2, maxDelaySeconds: 120 },
       later,
+      asleep,
       lambdaFaults,
     ],
   },
@@ -266,13 +149,14 @@ export const stages = {
         maxDelaySeconds: 10_800,
       },
       later,
+      asleep,
       lambdaFaults,
     ],
   },
   disable: {
     does: 'takes the old value away at its target: from here on it is refused',
     timeoutSeconds: 120,
-    retry: [later, lambdaFaults],
+    retry: [later, asleep, lambdaFaults],
   },
   prove: {
     does: 'probes that the new value works and that the old one is refused',
@@ -286,6 +170,7 @@ export const stages = {
         backoffRate: 2.5,
         maxDelaySeconds: 21_600,
       },
+      asleep,
       lambdaFaults,
     ],
   },
@@ -307,7 +192,7 @@ export const stages = {
   'hand-over': {
     does: 'a value was made current by hand while the consumers are stopped: counts whether all data is under its key',
     timeoutSeconds: 840,
-    retry: [later, lambdaFaults],
+    retry: [later, asleep, lambdaFaults],
   },
   'rolled-back': {
     does: 'records that the previous version runs again, and reports what happened',

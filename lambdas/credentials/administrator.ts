@@ -31,12 +31,6 @@ export async function asAdministrator<T>(
   work: (session: TargetSession) => Promise<T>,
 ): Promise<T> {
   const { user, password } = await administrator(ports, options);
-  if ([...(options.users ?? []), options.owner].includes(user)) {
-    throw new KeyturnError({
-      code: 'AdministratorRejected',
-      message: `options.admin must be another user than those that it prepares; it is ${user}.`,
-    });
-  }
   const session = await ports.target.login({ ...here, user, password }).catch((caught: unknown) => {
     throw rejectedAdministrator(caught, user);
   });
@@ -55,10 +49,22 @@ export function administratorLogins(
   ];
 }
 
-async function administrator(
-  { credential }: TargetPorts,
-  { admin }: AdministratorOptions,
-): Promise<{ readonly user: string; readonly password: Sensitive }> {
+interface Administrator {
+  readonly user: string;
+  readonly password: Sensitive;
+}
+
+/** @throws KeyturnError AdministratorRejected for one of the users that it is to prepare. */
+async function administrator(ports: TargetPorts, options: AdministratorOptions): Promise<Administrator> {
+  const found = await named(ports, options);
+  if (![...(options.users ?? []), options.owner].includes(found.user)) return found;
+  throw new KeyturnError({
+    code: 'AdministratorRejected',
+    message: `options.admin must be another user than those that it prepares; it is ${found.user}.`,
+  });
+}
+
+async function named({ credential }: TargetPorts, { admin }: AdministratorOptions): Promise<Administrator> {
   const read = ({ secret, member }: Credential) => credential(secret, member);
   if (admin === undefined) throw incomplete('the administrator');
   if (!('dsn' in admin)) {

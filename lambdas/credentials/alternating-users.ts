@@ -19,11 +19,19 @@ export const alternatingUsers: Strategy = {
   changesUser: true,
   breaks: null,
 
-  check({ users, owner, admin, pieces, fixed, rdsProxy }) {
+  check({ engine, users, owner, admin, pieces, fixed, rdsProxy }) {
     if (users === undefined) return 'options.users must name the two users that take turns.';
-    if (owner === undefined) return 'options.owner must name the role that both users belong to.';
+    if (engine === 'postgres' && owner === undefined) {
+      return 'options.owner must name the role that both users belong to.';
+    }
+    if (engine !== 'postgres' && owner !== undefined) {
+      return 'options.owner is of postgres: at MySQL and MariaDB nobody owns a table, and both users are granted the same.';
+    }
     if (admin === undefined) return 'options.admin must say who prepares and disables the users.';
-    if (new Set([...users, owner]).size < 3) return 'options.users and options.owner must be three names.';
+    if (owner === undefined && users[0] === users[1]) return 'options.users must be two names.';
+    if (owner !== undefined && new Set([...users, owner]).size < 3) {
+      return 'options.users and options.owner must be three names.';
+    }
     if (pieces !== undefined && pieces.user === undefined) {
       const place = fixed.user === undefined ? '' : '; options.fixed holds one that cannot change';
       return `options.pieces must name the variable of the user, which changes with every rotation${place}.`;

@@ -1,7 +1,10 @@
 /** What a deployment says of a credential of a database server. */
 import * as z from 'zod/mini';
 import { Credential } from '../contract/credential.ts';
-import { Format } from '../contract/format.ts';
+import { Format, generatedLength } from '../contract/format.ts';
+
+/** caching_sha2_password has room for 256 bytes, with the zero at the end (MAX_PLAINTEXT_LENGTH in the server's crypt_genhash_impl.h). */
+const longestMysqlPassword = 255;
 
 const Name = z.string().check(z.minLength(1), z.maxLength(63));
 
@@ -18,7 +21,10 @@ export const Options = z.strictObject({
   strategy: z.optional(StrategyId),
   /** The two users that take turns. The one in the secret must be one of them. */
   users: z.optional(z.tuple([Name, Name])),
-  /** The role that both users belong to: it owns what they make, holds what they were granted, and never logs in. */
+  /**
+   * Of postgres: the role that both users belong to. It owns what they make, holds what they were granted, and never
+   * logs in. MySQL and MariaDB have no owners: both users are granted the same.
+   */
   owner: z.optional(Name),
   /**
    * Who may prepare and disable users: a connection string in another secret, or a user and a password. Only these are
@@ -61,7 +67,10 @@ export const Options = z.strictObject({
   ),
   /** Variables that hold connection strings with the same user and password; they change in the same version. */
   copies: z._default(z.array(z.string()), []),
-  /** How a new password is made. Default: 40 letters and digits (238 bits), which mean nothing to any URL or shell. */
+  /**
+   * How a new password is made. Default: 40 letters and digits (238 bits), which mean nothing to any URL or shell. Of
+   * mysql: 255 characters at most.
+   */
   format: z._default(Format, { encoding: 'alphanumeric', length: 40 }),
   /** How the server is verified; `rds`: by Amazon's authorities. Default: by the roots that the runtime ships. */
   tls: z._default(
@@ -77,7 +86,7 @@ export const Options = z.strictObject({
     ]),
     { authorities: 'system' },
   ),
-  /** What the new login must be allowed to do before it is used. Default: to log in. */
+  /** What the new login must be allowed to do before it is used. Default: to log in. Of mysql: TRUNCATE is none. */
   tables: z._default(
     z.array(
       z.strictObject({
@@ -93,7 +102,7 @@ export const Options = z.strictObject({
 export type Options = z.infer<typeof Options>;
 
 /** The rule that options of any strategy break; null: none. */
-export function brokenRule({ dsn, pieces, fixed, copies, format }: Options): string | null {
+export function brokenRule({ engine, dsn, pieces, fixed, copies, format, tables }: Options): string | null {
   if ((dsn === undefined) === (pieces === undefined)) return 'options must have dsn or pieces, and not both.';
   const chief = dsn ?? pieces?.password ?? '';
   if (new Set([chief, ...copies]).size <= copies.length) {
@@ -101,6 +110,12 @@ export function brokenRule({ dsn, pieces, fixed, copies, format }: Options): str
   }
   if (format.encoding === 'base64')
     return 'options.format must be safe in a URL; base64 is not, base64url is.';
+  if (engine === 'mysql' && generatedLength(format) > longestMysqlPassword) {
+    return `options.format must make at most ${longestMysqlPassword} characters for mysql; it makes ${generatedLength(format)}.`;
+  }
+  if (engine === 'mysql' && tables.some(({ rights }) => rights.includes('TRUNCATE'))) {
+    return 'options.tables must name rights that mysql has; TRUNCATE is none there: it takes DROP.';
+  }
   if (pieces === undefined) return null;
   const absent = (['host', 'user'] as const).find((part) => (pieces[part] ?? fixed[part]) === undefined);
   return absent === undefined ? null : `options.pieces or options.fixed must name the ${absent}.`;

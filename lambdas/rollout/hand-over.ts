@@ -1,13 +1,24 @@
 import { command } from '../contract/commands.ts';
 import { parseDocument } from '../contract/document.ts';
 import { KeyturnError } from '../contract/errors.ts';
-import { acknowledgedRows, rowId, type SliceReport } from '../contract/reencryption.ts';
+import {
+  acknowledgedRows,
+  type BoundReencryption,
+  type ReencryptPorts,
+  rowId,
+  type Slice,
+  type SliceReport,
+} from '../contract/reencryption.ts';
 import { parseRolloutState, type RolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
+import { isFurther } from '../contract/slices.ts';
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import { dataKeysOf } from './class-of.ts';
 import { documentOf, joined, type RingInUse, reencryptionsOf, reencryptPorts } from './data-keys.ts';
 import { secretOf } from './secret-of.ts';
+
+/** Milliseconds that another slice should have at least. */
+const leastTime = 60_000;
 
 /**
  * A value was made current by hand while the consumers are stopped. They are started with it only when all data is
@@ -38,10 +49,10 @@ export const stage: StageDefinition = {
     }
     const ring = await ringAcross(state, current, secret, context);
     const { versionIds } = ring;
-    const slice = { ring, cursor: null, dryRun: true, secretId: state.secretId, versionIds };
+    const slice = { ring, dryRun: true, secretId: state.secretId, versionIds };
     const acknowledged = acknowledgedRows(description.tags);
     for (const hook of reencryptionsOf(secret, context)) {
-      const report = await hook.count(slice, reencryptPorts(context));
+      const report = await counted(hook, slice, reencryptPorts(context));
       const left = leftIn(report, acknowledged);
       if (report.finished && left <= 0) continue;
       const what = report.finished ? `${left} data are` : 'data may be';
@@ -60,6 +71,29 @@ export const stage: StageDefinition = {
     };
   },
 };
+
+/**
+ * Slice after slice, in this one invocation: nobody is served meanwhile, and the state of a rollout that was given up
+ * is kept as it is. Data that one invocation cannot count are said to be unknown.
+ *
+ * @returns what the last slice counted, with the rows that all of them set aside.
+ */
+async function counted(
+  hook: BoundReencryption,
+  slice: Omit<Slice, 'cursor'>,
+  ports: ReencryptPorts,
+): Promise<SliceReport> {
+  const setAside: SliceReport['setAside'][number][] = [];
+  let cursor: string | null = null;
+  for (;;) {
+    const report: SliceReport = await hook.count({ ...slice, cursor }, ports);
+    setAside.push(...report.setAside);
+    if (report.finished || ports.remaining() < leastTime || !isFurther(report, cursor)) {
+      return { ...report, setAside };
+    }
+    cursor = report.cursor;
+  }
+}
 
 /** The key of what is current now, before every key that this rollout knows. */
 async function ringAcross(

@@ -6,6 +6,7 @@ import { stoppedIn, suppliedLabel } from '../../lambdas/contract/marks.ts';
 import { holderOf } from '../../lambdas/rotation/guards.ts';
 import { consentOn, takesConsent } from './consents.ts';
 import { ageOf, type Sighting } from './look.ts';
+import { stateOf } from './rollout-standing.ts';
 import { moment, span } from './spans.ts';
 
 export interface Finding {
@@ -135,7 +136,8 @@ export const questions: readonly Question[] = [
   },
   {
     id: 'rollout-running',
-    find: ({ rollout, now }) => {
+    find: (sighting) => {
+      const { rollout, now } = sighting;
       if (rollout.is !== 'running') return null;
       const { stage, since, failures, reason } = rollout.trying;
       const tries =
@@ -143,7 +145,7 @@ export const questions: readonly Question[] = [
           ? ''
           : ` ${failures} ${failures === 1 ? 'try has' : 'tries have'} failed; the last: ${reason}`;
       return waiting(
-        `The rollout ${rollout.goingBack ? 'back to the previous version ' : ''}is at ${stage} since ${span(now.getTime() - since.getTime())}.${tries}`,
+        `The rollout ${rollout.goingBack ? 'back to the previous version ' : ''}is at ${stage} since ${span(now.getTime() - since.getTime())}.${tries}${endOfSessions(sighting)}`,
         null,
       );
     },
@@ -201,6 +203,22 @@ export const questions: readonly Question[] = [
     },
   },
 ];
+
+/** Of a rollout that waits for sessions of the old value: what becomes of those that stay open. */
+function endOfSessions(sighting: Sighting): string {
+  if (sighting.rollout.is !== 'running' || sighting.rollout.trying.stage !== 'drain') return '';
+  const ends = sessionsEndAt(sighting);
+  return ends === null
+    ? ' Sessions are never ended (endSessionsAfterMinutes is not set): it waits for them.'
+    : ` Sessions that are still open are ended on ${moment(ends)}.`;
+}
+
+/** When the drain stage ends sessions of the old value by itself; null: never, or none is waited for. */
+export function sessionsEndAt({ subject: { secret }, rollout, walked }: Sighting): Date | null {
+  if (walked === null || rollout.is !== 'running' || rollout.trying.stage !== 'drain') return null;
+  const patience = secret.class.bind(secret.settings.options).oldValue?.patienceMinutes() ?? null;
+  return patience === null ? null : new Date(Date.parse(stateOf(walked).publishedAt) + patience * 60_000);
+}
 
 /** Everything that there is to say, the weighty first. */
 export function findingsOf(sighting: Sighting, limits: Limits = usualLimits): Finding[] {

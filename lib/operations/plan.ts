@@ -2,7 +2,8 @@
 import { type Plan, plans, type WayOutId, wayOutOf, waysOut } from '../../lambdas/contract/plan.ts';
 import { type Step, steps } from '../../lambdas/contract/rotation-event.ts';
 import type { SecretSettings } from '../../lambdas/contract/settings.ts';
-import { type StageDescription, stages } from '../../lambdas/contract/stages.ts';
+import type { StageDescription } from '../../lambdas/contract/stage-description.ts';
+import { stages } from '../../lambdas/contract/stages.ts';
 import { consentNeed } from './consents.ts';
 import { span } from './spans.ts';
 import type { Subject } from './subject.ts';

@@ -10,16 +10,32 @@ export interface Preflight extends PreflightReport {
   readonly functionName: string;
 }
 
+/** By the name of the error with which a function refused to look. */
+const hints: ReadonlyMap<string, string> = new Map([
+  ['EventInvalid', 'It may be older than this command: deploy the stack again.'],
+  [
+    'StepRefused',
+    'It does not know this secret as one of its own: deploy the stack with this deployment file.',
+  ],
+]);
+
 /**
  * Lets the rotation function of a secret go the way to its server, from the network that it is in. Changes nothing.
  *
- * @throws KeyturnError of AWS; OperationRefused when the function fails before it has a report.
+ * @throws KeyturnError of AWS; OperationRefused for a secret that another service rotates, and when the function
+ *   fails before it has a report.
  */
 export async function preflight(
   { deployment, secret }: Subject,
   { secrets }: OperatorPorts,
   functions: OperatorFunctions,
 ): Promise<Preflight> {
+  if (secret.class.admission === 'elsewhere') {
+    throw refusal(
+      `${secret.key} is rotated by the service that manages it: no function of this deployment goes to its server.`,
+      `See: keyturn status ${secret.key}.`,
+    );
+  }
   const { arn } = await secrets.describe(secret.settings.id);
   const functionName = nameOf(deployment, secret.class.id);
   const [, partition, , region, account] = arn.split(':');
@@ -28,9 +44,7 @@ export async function preflight(
   if (!answer.ok) {
     throw refusal(
       `The function ${functionName} failed with ${answer.error}.`,
-      answer.error === 'EventInvalid'
-        ? 'It may be older than this command: deploy the stack again.'
-        : `Its log group tells more: /aws/lambda/${functionName}.`,
+      hints.get(answer.error) ?? `Its log group tells more: /aws/lambda/${functionName}.`,
     );
   }
   const report = PreflightReport.safeParse(answer.payload);

@@ -16,7 +16,7 @@ import { account, region } from './endpoint/wire.ts';
 import { type Played, play } from './play.ts';
 import type { Progress } from './progress.ts';
 import type { Report } from './report.ts';
-import { judge } from './rules.ts';
+import { databaseLogIn, judge } from './rules.ts';
 import { startRunDatabase } from './run-database.ts';
 import { type Scenario, type Stage, scenarios } from './scenarios.ts';
 import { scheduled } from './scheduled.ts';
@@ -111,8 +111,8 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     const logged = (await database?.log()) ?? null;
     if (logged !== null) await client.scan(logged, 'the log of the database');
     const { leaks, watched } = await client.leaks();
-    const logLines = logged === null ? null : logged.split('\n').length;
-    const rules = judge({ played, rotationsAfterDeploy, leaks, watched, logLines, badFiles });
+    const databaseLog = logged === null ? null : databaseLogIn(logged);
+    const rules = judge({ played, rotationsAfterDeploy, leaks, watched, databaseLog, badFiles });
     const secrets = played.map(({ row }) => row);
     return { seed, seconds: seconds(began), secrets, rules, notes: transitionNotes(played) };
   } finally {

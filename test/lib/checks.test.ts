@@ -1,7 +1,4 @@
 /** The checks of a synth can fail: what the clean synth of app.test.ts is worth. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type App, CfnResource, Stack, Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
@@ -13,7 +10,7 @@ import { example, newApp, resolved } from './synth.ts';
 
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
-  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+  assetDirectory: (await import('./no-code.ts')).noCode,
 }));
 
 const inVpc = resolved({

@@ -1,14 +1,11 @@
 /** A class that logs in with another secret's member: which functions may read that secret, and use its key. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { resolved, templatesOf } from './synth.ts';
 import { object } from './template.ts';
 
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
-  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+  assetDirectory: (await import('./no-code.ts')).noCode,
 }));
 
 const kmsKey = 'arn:aws:kms:eu-west-1:111122223333:key/admin';

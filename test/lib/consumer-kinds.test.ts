@@ -1,7 +1,4 @@
 /** A deployment with each kind of consumer: what it may do, what its function weighs, what is refused. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { bundleOf } from '../../lib/bundle.ts';
@@ -9,7 +6,7 @@ import { resolved, templatesOf } from './synth.ts';
 
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
-  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+  assetDirectory: (await import('./no-code.ts')).noCode,
 }));
 
 const keySecret = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:hooks/signing-AbCdEf';

@@ -1,14 +1,11 @@
 /** Deployments whose consumers hand values on, or are reached through Run Command: what their stage may do. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { resolved, templatesOf } from './synth.ts';
 
 // What a role may do does not depend on the code; bundling it would take most of this file's time.
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
-  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+  assetDirectory: (await import('./no-code.ts')).noCode,
 }));
 
 const format = { encoding: 'base64', bytes: 48 };

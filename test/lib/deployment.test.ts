@@ -48,7 +48,7 @@ describe('a deployment is refused with the field, the rule and what was received
     [
       'a secret that the platform has not, without a class',
       { secrets: { JWT: right.secrets.JWT_SECRET } },
-      'secrets.JWT must be a secret of the platform ocore (JWT_SECRET, HEALTH_CHECK_TOKEN, SSH_ENCRYPTION_KEY), or have the field class.',
+      'secrets.JWT must be a secret of the platform ocore (JWT_SECRET, HEALTH_CHECK_TOKEN, SSH_ENCRYPTION_KEY, DATABASE_URL), or have the field class.',
     ],
     [
       'a variable that must not be set anywhere',

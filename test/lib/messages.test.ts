@@ -1,7 +1,5 @@
 /** What people read: events of the real stages, sent over the real template to a topic in a local account. */
 
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -21,7 +19,7 @@ import { example, newApp } from './synth.ts';
 // No function runs here.
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
-  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+  assetDirectory: (await import('./no-code.ts')).noCode,
 }));
 
 const deployment = example('exo');

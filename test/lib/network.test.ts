@@ -1,52 +1,27 @@
-/** What a deployment's `network` makes of its template, and what of it is refused. */
+/** What a deployment's `network` makes of its template. */
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { ECSClient, ListClustersCommand } from '@aws-sdk/client-ecs';
+import { DescribeUsersCommand, ElastiCacheClient } from '@aws-sdk/client-elasticache';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { describe, expect, it, vi } from 'vitest';
+import type { StageRetry } from '../../lambdas/contract/stage-description.ts';
+import { stages } from '../../lambdas/contract/stages.ts';
+import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
 import { Network } from '../../lib/network.ts';
+import { database, deployment, endpoints, inNetwork, network } from './in-network.ts';
 import { example, newApp, resolved, templatesOf } from './synth.ts';
 import { list, object, type Resource, type Synthesised } from './template.ts';
 
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
-  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+  assetDirectory: (await import('./no-code.ts')).noCode,
 }));
-
-const [database, endpoints] = ['sg-0123456789abcdef0', 'sg-11111111'];
-const network = {
-  vpcId: 'vpc-0123456789abcdef0',
-  subnetIds: ['subnet-0123456789abcdef0', 'subnet-0fedcba9876543210'],
-  targets: [
-    { securityGroupId: database, port: 5432 },
-    { cidr: '10.20.0.0/16', port: 443 },
-  ],
-};
-const deployment = {
-  name: 'team',
-  platform: 'ocore',
-  url: 'https://ocore.example.com',
-  secrets: {
-    JWT_SECRET: { source: { create: { name: 'team/jwt' } }, consumers: ['backend'] },
-    DATABASE_URL: {
-      class: 'database-credential',
-      options: { dsn: 'DATABASE_URL' },
-      source: { import: { name: 'team/database' } },
-      consumers: ['backend'],
-    },
-  },
-  consumers: { backend: { kind: 'ecs', cluster: 'team', service: 'backend' } },
-};
-const { JWT_SECRET } = deployment.secrets;
-const inNetwork = (members: object = {}) => resolved({ ...deployment, network: { ...network, ...members } });
 
 const [plain, created, given, nat] = templatesOf(
   resolved({ ...deployment, name: 'plain' }),
@@ -87,13 +62,18 @@ describe('in the VPC are', () => {
   it('those that move data in a database, though no password is rotated', () => {
     const { network: _none, ...file } = example('ocore-encryption');
     const [template] = templatesOf({ ...file, network: inNetwork().network });
-    expect(insideOf(template as Synthesised)).toEqual(['encryption-reencrypt', 'encryption-count-left']);
+    expect(insideOf(template as Synthesised)).toEqual([
+      'encryption-reencrypt',
+      'encryption-sweep-range',
+      'encryption-count-left',
+      'encryption-hand-over',
+    ]);
     expect(template?.all('AWS::EC2::VPCEndpoint')).toHaveLength(1);
   });
 
   it('none without a network: nothing in the template knows of one', () => {
     expect(insideOf(plain)).toEqual([]);
-    expect(JSON.stringify(plain)).not.toMatch(/ec2|AWS_ENDPOINT/i);
+    expect(JSON.stringify(plain)).not.toMatch(/AWS::EC2|"ec2:|AWS_ENDPOINT/);
   });
 });
 
@@ -143,14 +123,20 @@ it('the security groups of servers and endpoints let the functions in, unless th
   const ingress = (template: Synthesised) =>
     template
       .all('AWS::EC2::SecurityGroupIngress')
-      .filter(({ properties }) => String(properties.GroupId).startsWith('sg-'))
       .map(({ properties: { GroupId, FromPort, ToPort, IpProtocol, SourceSecurityGroupId } }) => [
         GroupId,
         `${IpProtocol} ${FromPort}-${ToPort}`,
         SourceSecurityGroupId,
       ]);
   const from = '<SecurityGroup>.GroupId';
-  expect(ingress(created)).toEqual([[database, 'tcp 5432-5432', from]]);
+  expect(ingress(created)).toEqual([
+    [database, 'tcp 5432-5432', from],
+    // The endpoints' own group; neither it nor that of the functions lets anything else in.
+    [from, 'tcp 443-443', from],
+  ]);
+  expect(
+    created.all('AWS::EC2::SecurityGroup').map(({ properties }) => properties.SecurityGroupIngress),
+  ).toEqual([undefined, undefined]);
   expect(ingress(given)).toEqual([[endpoints, 'tcp 443-443', from]]);
   expect(ingress(nat)).toEqual([]);
 });
@@ -222,6 +208,8 @@ describe('the endpoints of the stack', () => {
     ['SECRETS_MANAGER', () => new SecretsManagerClient(access).send(new ListSecretsCommand({}))],
     ['EVENTBRIDGE', () => new EventBridgeClient(access).send(new PutEventsCommand({ Entries: [] }))],
     ['LAMBDA', () => new LambdaClient(access).send(new ListFunctionsCommand({}))],
+    // Its answers are XML: that this one is none is no matter here.
+    ['ELASTICACHE', () => new ElastiCacheClient(access).send(new DescribeUsersCommand({})).catch(() => null)],
     ['ECS', () => new ECSClient(access).send(new ListClustersCommand({}))],
   ])('are where the SDK sends its calls to: %s', async (service, send) => {
     const asked: string[] = [];
@@ -286,6 +274,18 @@ it('a function waits for its way: a schedule that is saved tests the login at on
   expect(list(rotation.raw.DependsOn)).toEqual(expect.arrayContaining(needed));
 });
 
+it('a stage that runs in a VPC is tried again until its function, asleep for weeks, is back there', () => {
+  const inside = Object.values(stageDefinitions).filter(
+    ({ usesTarget, reencrypts }) => usesTarget === true || reencrypts === true,
+  );
+  expect(inside.length).toBeGreaterThan(5);
+  for (const { id } of inside) {
+    const retries = stages[id].retry as readonly StageRetry[];
+    const found = retries.find(({ errors }) => errors.includes('Lambda.ResourceNotReadyException'));
+    expect({ id, attempts: found?.maxAttempts }).toEqual({ id, attempts: 8 });
+  }
+});
+
 it('a service without an endpoint is found out at synth', () => {
   const placed = new Network(new Stack(newApp(), 'S'), 'Network', {
     deployment: 'team',
@@ -293,66 +293,4 @@ it('a service without an endpoint is found out at synth', () => {
   });
   const statement = new iam.PolicyStatement({ actions: ['ssm:SendCommand'], resources: ['*'] });
   expect(() => placed.place([statement])).toThrow('calls ssm, for which no endpoint is known');
-});
-
-describe('a network is refused in one sentence:', () => {
-  const target = network.targets[0];
-  it.each<[string, object, string]>([
-    [
-      'a VPC by its name',
-      { vpcId: 'production' },
-      'network.vpcId must be the id of a VPC, as vpc-0123456789abcdef0; received "production".',
-    ],
-    [
-      'a subnet twice',
-      { subnetIds: [network.subnetIds[0], network.subnetIds[0]] },
-      'network.subnetIds must name each subnet once; received ["subnet-0123456789abcdef0","subnet-0123456789abcdef0"].',
-    ],
-    ['no subnet', { subnetIds: [] }, 'network.subnetIds must be at least 1; received [].'],
-    [
-      'a subnet that is none',
-      { subnetIds: ['subnet-1'] },
-      'network.subnetIds.0 must be the id of a subnet, as subnet-0123456789abcdef0; received "subnet-1".',
-    ],
-    ['no target', { targets: [] }, 'network.targets must be at least 1; received [].'],
-    [
-      'a target without a port',
-      { targets: [{ securityGroupId: database }] },
-      'network.targets.0.port must be a number; received nothing.',
-    ],
-    [
-      'a range that is none',
-      { targets: [{ cidr: '10.0.0.256/16', port: 5432 }] },
-      'network.targets.0.cidr must be an IPv4 range such as 10.0.3.0/24; received "10.0.0.256/16".',
-    ],
-    [
-      'a rule for a range of addresses',
-      { targets: [{ cidr: '10.0.0.0/16', port: 5432, openIngress: true }] },
-      'network.targets.0 must not have the field openIngress: no such field is known.',
-    ],
-    [
-      'endpoints of no kind',
-      { endpoints: 'gateway' },
-      'network.endpoints must be one of create, nat; received "gateway".',
-    ],
-    [
-      'a probe that cannot get out',
-      { targets: [target] },
-      'network.targets must have port 443: the function of prove logs in to servers, so it runs in the VPC, and for secrets.JWT_SECRET it calls https://ocore.example.com from there; none has it. Where that address cannot be reached from the VPC, put JWT_SECRET into a deployment file of its own.',
-    ],
-  ])('%s', (_what, members, sentence) => {
-    expect(() => inNetwork(members)).toThrow(sentence);
-  });
-
-  it('a network for functions that log in to nothing', () => {
-    expect(() => resolved({ ...deployment, secrets: { JWT_SECRET }, network })).toThrow(
-      'network must be left out: no function of this deployment logs in to a server.',
-    );
-  });
-
-  it('but not with a NAT gateway, nor for an address of this machine', () => {
-    expect(inNetwork({ targets: [target], endpoints: 'nat' }).network).not.toBeNull();
-    const here = { ...deployment, url: 'http://127.0.0.1:8080', network: { ...network, targets: [target] } };
-    expect(resolved(here).network).not.toBeNull();
-  });
 });

@@ -13,7 +13,7 @@ import { Synthesised } from './template.ts';
 // The resources do not depend on the code; bundling it would take most of this file's time.
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
-  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+  assetDirectory: (await import('./no-code.ts')).noCode,
 }));
 
 const [exo, imported] = templatesOf(

@@ -1,7 +1,4 @@
 /** A deployment with each kind of re-encryption: what it may do, what its function weighs, what is refused. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { reencryptKinds } from '../../lambdas/hooks/reencrypt/kinds.ts';
 import { bundleOf } from '../../lib/bundle.ts';
@@ -10,7 +7,7 @@ import { object } from './template.ts';
 
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
-  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+  assetDirectory: (await import('./no-code.ts')).noCode,
 }));
 
 const kmsKey = 'arn:aws:kms:eu-west-1:111122223333:key/admin';

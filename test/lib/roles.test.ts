@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { example, resolved, templatesOf } from './synth.ts';
 import { list, object } from './template.ts';
@@ -8,7 +5,7 @@ import { list, object } from './template.ts';
 // What a role may do does not depend on the code; bundling it would take most of this file's time.
 vi.mock(import('../../lib/bundle.ts'), async (original) => ({
   ...(await original()),
-  assetDirectory: () => mkdtempSync(join(tmpdir(), 'keyturn-empty-')),
+  assetDirectory: (await import('./no-code.ts')).noCode,
 }));
 
 const imported = resolved({

@@ -14,7 +14,8 @@ import {
   wayBackOf,
   waysOut,
 } from '../../lambdas/contract/plan.ts';
-import { type StageDescription, type StageId, stages } from '../../lambdas/contract/stages.ts';
+import type { StageDescription } from '../../lambdas/contract/stage-description.ts';
+import { type StageId, stages } from '../../lambdas/contract/stages.ts';
 import { RolloutMachine } from '../../lib/rollout-machine.ts';
 import { newApp } from './synth.ts';
 import { object, Synthesised } from './template.ts';

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { catalogOf, platformIds } from '../../lambdas/catalog/platforms.ts';
 import { classOf } from '../../lambdas/classes/registry.ts';
 import { type Deployment, parseDeployment } from '../../lambdas/contract/deployment.ts';
+import { parseDocument } from '../../lambdas/contract/document.ts';
 import { checkRules, Rules } from '../../lambdas/contract/format.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { resolveDeployment } from '../../lib/deployment/resolve.ts';
@@ -13,6 +14,7 @@ import { seeded } from '../../lib/rehearsal/twins/seeded.ts';
 import type { Twin, TwinVariables, TwinWorld } from '../../lib/rehearsal/twins/twin.ts';
 import { ask, type Started, startTwin } from './twin-process.ts';
 
+const examples = new URL('../../lib/examples/', import.meta.url);
 const platforms = [...twins].map(([platform, twin]) => ({ platform, twin }));
 /** Those that one process can play; the services of the others are tested together, in a test of their own. */
 const ofOneProcess = platforms.filter(({ twin }) => Object.keys(twin.consumers).length === 1);
@@ -52,11 +54,15 @@ describe('the twins', () => {
     expect([...twins.keys()].sort()).toEqual(platformIds);
   });
 
-  it.each(platforms)('of $platform cover its example deployment', ({ platform, twin }) => {
-    const deployment = exampleOf(platform);
-    expect(Object.keys(twin.consumers)).toEqual(Object.keys(deployment.consumers));
-    // A key of stored data may have an example of its own, with the hooks that move it.
-    expect(Object.keys(twin.secrets)).toEqual(expect.arrayContaining(Object.keys(deployment.secrets)));
+  it.each(platforms)('of $platform cover its example deployments', ({ platform, twin }) => {
+    // A login, or a key of stored data, may have an example of its own.
+    const all = examplesOf(platform);
+    expect(new Set(Object.keys(twin.consumers))).toEqual(
+      new Set(all.flatMap(({ consumers }) => Object.keys(consumers))),
+    );
+    expect(Object.keys(twin.secrets)).toEqual(
+      expect.arrayContaining(all.flatMap(({ secrets }) => Object.keys(secrets))),
+    );
   });
 
   it.each(platforms)('of $platform start with values that their class takes', async ({ platform, twin }) => {
@@ -65,6 +71,8 @@ describe('the twins', () => {
       // A catalog may know more secrets than its example deployment, which the twin plays.
       const values = twin.secrets[key]?.initial(at);
       if (values === undefined) continue;
+      // A login has a test of its own.
+      if (classOf(id)?.usesTarget === true) continue;
       // Most documents do not tell how their ciphertexts are laid out: that is for the deployment to say.
       const layout = (classOf(id)?.reencryption ?? null) === null ? {} : { codec: { id: 'fernet' } };
       const { variables } = classOf(id)?.bind({ ...layout, ...options }) ?? {};
@@ -73,6 +81,22 @@ describe('the twins', () => {
       // Beside a data key stand its number and room for another one: the rules are those of the key.
       const named = [options.variable, ...(Array.isArray(options.copies) ? options.copies : [])];
       for (const name of named) checkRules(name, new Sensitive(values[name] ?? ''), rules);
+    }
+  });
+
+  it.each(platforms)('of $platform start with a login that their class reads', async ({ platform, twin }) => {
+    const at = await world();
+    const logins = examplesOf(platform)
+      .flatMap((deployment) => resolveDeployment(deployment).secrets)
+      .filter(({ engine }) => engine !== null);
+    expect(logins.length).toBeGreaterThan(0);
+    for (const { key, class: definition, settings } of logins) {
+      const values = twin.secrets[key]?.initial(at) ?? {};
+      const bound = definition.bind(settings.options);
+      expect(Object.keys(values)).toEqual(expect.arrayContaining([...bound.variables()]));
+      const [own] = bound.logins(parseDocument(new Sensitive(JSON.stringify(values)), key));
+      const { user, password } = (await own?.login()) ?? {};
+      expect({ user, password: password?.reveal() }).toEqual(twin.database?.login(values));
     }
   });
 
@@ -119,8 +143,19 @@ function rotating({ platform }: Twin): string[] {
 }
 
 function exampleOf(platform: string): Deployment {
-  const file = new URL(`../../lib/examples/${platform}.json`, import.meta.url);
-  return parseDeployment(readFileSync(file, 'utf8'), platform);
+  return deploymentIn(`${platform}.json`);
+}
+
+/** The platform's own example, and those that show one of its secrets. */
+function examplesOf(platform: string): Deployment[] {
+  return readdirSync(examples)
+    .filter((file) => file === `${platform}.json` || file.startsWith(`${platform}-`))
+    .map(deploymentIn);
+}
+
+function deploymentIn(file: string): Deployment {
+  const { pathname } = new URL(file, examples);
+  return parseDeployment(readFileSync(pathname, 'utf8'), pathname);
 }
 
 /** Guarded ones whose instances call the platform. */

@@ -230,6 +230,8 @@ describe('a team rehearses its own application', () => {
       rowsReencrypted: null,
       rowsLeft: null,
       gapSeconds: null,
+      statements: null,
+      logins: null,
       ...ended,
     });
     const completed = { expected: 'completed', outcome: 'completed', oldValueRefused: true };

@@ -199,7 +199,11 @@ function resolvedSecret({ at, platform, key, options }: Rotating): ResolvedSecre
   if (secret === undefined) throw new Error(`${platform} has no ${key}`);
   const sweeps = (secret.reencrypt ?? []).filter(({ kind }) => kind === 'postgres');
   const here = { url: Object.values(at.urls)[0] ?? '', databaseCa: at.ca };
-  const reencrypt = sweeps.map((hook) => reencryptHere(hook, here));
+  const reencrypt = sweeps.map((hook) => {
+    // Nothing here runs workers over ranges.
+    const { ranges: _ranges, ...whole } = { ranges: null, ...reencryptHere(hook, here) };
+    return whole;
+  });
   const [resolved] = resolveDeployment({
     ...deployment,
     secrets: { [key]: { ...secret, options: { ...secret.options, ...options }, reencrypt } },

@@ -154,18 +154,17 @@ describe('a declared cutover', () => {
     const running = traffic(platform.url);
     await more(platform, 6);
     const tally = running.tally();
+    // All three at once: no request comes in between.
     running.beginCutover('KEY');
-    running.endCutover('KEY');
     platform.key = 'two';
-    await expect
-      .poll(() => tally.counts().failed + tally.counts().refused, { timeout: 10_000 })
-      .toBeGreaterThanOrEqual(2);
+    running.endCutover('KEY');
+    await expect.poll(() => tally.counts().refused, { timeout: 10_000 }).toBeGreaterThan(0);
     await more(platform, 8);
     await tally.close();
     const { failed, refused } = tally.counts();
-    // A request may slip in between the end and the new key: its token was good then, and is a failure.
-    expect(failed + refused).toBe(2);
-    expect(refused).toBeGreaterThan(0);
+    // One of the two may have been about to log in: it has a new token.
+    expect(refused).toBeLessThanOrEqual(2);
+    expect(failed).toBe(0);
   });
 });
 

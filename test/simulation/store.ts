@@ -205,8 +205,9 @@ export const storeHook = defineReencrypt<{ readonly kind: 'memory' }, StorePort>
 
 function countedTo(cursor: string | null, work: Slice['work']) {
   const nothing = { after: null, left: 0, poisoned: 0 };
-  const at = cursor === null ? null : JSON.parse(cursor);
-  return at?.work === work ? at : nothing;
+  if (cursor === null) return nothing;
+  const at = JSON.parse(cursor);
+  return at.work === work ? at : nothing;
 }
 
 /** What a slice finds as its cursor: once, another one than the slice before left. */

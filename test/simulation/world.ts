@@ -33,13 +33,8 @@ import {
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import type { Settings } from '../../lambdas/contract/settings.ts';
-import {
-  type Each,
-  type StageDescription,
-  type StageId,
-  type StageRetry,
-  stages,
-} from '../../lambdas/contract/stages.ts';
+import type { Each, StageDescription, StageRetry } from '../../lambdas/contract/stage-description.ts';
+import { type StageId, stages } from '../../lambdas/contract/stages.ts';
 import { noTarget, type TargetPorts } from '../../lambdas/contract/target.ts';
 import { hook as fleetHook, type InstancesApi } from '../../lambdas/hooks/instances/http.ts';
 import { type Ecs, hook as ecsHook } from '../../lambdas/hooks/redeploy/ecs.ts';

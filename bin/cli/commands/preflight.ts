@@ -11,9 +11,15 @@ export const command: Command = {
   summary: 'try the way to the server of a secret from where its rotation runs',
   about: 'one',
   details: `Invokes the rotation function of the secret, which reads the current value, resolves the name of the server, opens a
-connection, verifies TLS, logs in, and runs the test of the class; it changes nothing. Each login ends at the first
-step that fails, and no password is tried that a step before it could not bring safely to the server. It needs
-lambda:InvokeFunction on that function and secretsmanager:DescribeSecret on the secret. Ends with 1 when a step fails.`,
+connection, verifies TLS, logs in, and runs the test of the class; it changes nothing. Where the options name an
+administrator, its login is tried too. Each login ends at the first step that fails: no password is sent to a server
+that TLS did not verify, and none that was refused is sent again.
+
+Who may: it needs secretsmanager:DescribeSecret on the secret and lambda:InvokeFunction on the function, both by a policy
+of your own. The function’s policy lets in Secrets Manager alone; give the right to operators by name, since whoever has
+it can also run the steps of a rotation. The function looks at secrets of its own deployment only.
+
+Ends with 1 when a step fails.`,
   flags: {},
 
   async run({ given, deployment, ports, functions, paint }) {

@@ -2,7 +2,13 @@ import { KeyturnError } from '../../../lambdas/contract/errors.ts';
 import { suppliedLabel } from '../../../lambdas/contract/marks.ts';
 import { holderOf } from '../../../lambdas/rotation/guards.ts';
 import { consentOn } from '../../../lib/operations/consents.ts';
-import { type Finding, findingsOf, type Limits, usualLimits } from '../../../lib/operations/findings.ts';
+import {
+  type Finding,
+  findingsOf,
+  type Limits,
+  sessionsEndAt,
+  usualLimits,
+} from '../../../lib/operations/findings.ts';
 import { keysSeen, keysSentence } from '../../../lib/operations/keys.ts';
 import { ageOf, lookAt, type Sighting } from '../../../lib/operations/look.ts';
 import { phaseOf as phaseIn } from '../../../lib/operations/phase.ts';
@@ -148,7 +154,7 @@ function jsonOf({ sighting, findings }: Seen): object {
       is: rollout.is,
       attempt: walked?.number ?? null,
       execution: walked?.execution.arn ?? null,
-      ...(rollout.is === 'running' ? { stage: rollout.trying.stage, failures: rollout.trying.failures } : {}),
+      ...(rollout.is === 'running' ? { ...rollout.trying, sessionsEndAt: sessionsEndAt(sighting) } : {}),
       ...(rollout.is === 'stalled' ? { stage: rollout.at, code: rollout.code } : {}),
     },
     labels: Object.fromEntries(overview.labels),

@@ -15,13 +15,24 @@ const meanings: ReadonlyMap<string, { readonly code: ErrorCode; readonly retryab
   ['TooManyRequestsException', { code: 'AwsThrottled', retryable: true }],
   ['LimitExceededException', { code: 'AwsThrottled', retryable: true }],
   ['InternalServiceError', { code: 'AwsUnreachable', retryable: true }],
+  ['ResourceNotReadyException', { code: 'AwsUnreachable', retryable: true }],
   ['ServerException', { code: 'AwsUnreachable', retryable: true }],
   ['TimeoutError', { code: 'AwsUnreachable', retryable: true }],
 ]);
 
-/** What `aws/connections.ts` ends, in a VPC most of all. */
-const noWay =
-  'No connection was opened in time: see the interface endpoints of the VPC, or its way to the internet, and the security groups.';
+/** By the name of a failure: what to look at, where that is more than its code says. */
+const hints: ReadonlyMap<string, string> = new Map([
+  // What `aws/connections.ts` ends, in a VPC most of all.
+  [
+    'TimeoutError',
+    'No connection was opened in time: see the interface endpoints of the VPC, or its way to the internet, and the security groups.',
+  ],
+  // Lambda developer guide, "Lambda Hyperplane ENIs".
+  [
+    'ResourceNotReadyException',
+    'A function in a VPC that nothing has called for two weeks has lost its connection to it, and this call asked for a new one: try again in some minutes.',
+  ],
+]);
 
 /**
  * Makes one call and translates its failure. The message of AWS is left out: a validation error quotes the
@@ -32,11 +43,12 @@ export async function call<T>(operation: string, send: () => Promise<T>): Promis
     return await send();
   } catch (cause) {
     const name = cause instanceof Error ? cause.name : 'unknown';
+    const hint = hints.get(name);
     const meaning = meanings.get(name) ?? unnamed(cause);
     throw new KeyturnError({
       code: meaning.code,
       message: `${operation} failed with ${nameOf(cause, name)}${requestOf(cause)}.`,
-      ...(name === 'TimeoutError' ? { hint: noWay } : {}),
+      ...(hint === undefined ? {} : { hint }),
       retryable: meaning.retryable,
       cause,
     });

@@ -1,6 +1,8 @@
-import { KeyturnError } from '../../contract/errors.ts';
 import type { SqlClient } from '../../contract/sql.ts';
+import { notAllowed, run } from '../run-statement.ts';
 import { identifier } from './quoting.ts';
+
+export { notAllowed, run };
 
 /** Milliseconds for which a statement of ours may make others wait behind it. */
 const lockTimeout = 5_000;
@@ -26,28 +28,6 @@ export async function inTransaction<T>(
     await client.query('ROLLBACK').catch(() => {});
     throw caught;
   }
-}
-
-/**
- * @param statement of names only: an error quotes it.
- * @throws KeyturnError PrivilegeMissing with the statement, for a person who may run it.
- */
-export async function run(client: SqlClient, statement: string): Promise<void> {
-  try {
-    await client.query(statement);
-  } catch (caught) {
-    throw caught instanceof KeyturnError && caught.code === 'PrivilegeMissing'
-      ? notAllowed(statement)
-      : caught;
-  }
-}
-
-export function notAllowed(statement: string): KeyturnError {
-  return new KeyturnError({
-    code: 'PrivilegeMissing',
-    message: `The administrator must be allowed to run: ${statement}; the server does not let it.`,
-    hint: 'Run it once as somebody who may, or give the administrator that right; then rotate again.',
-  });
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The members of a list of instances behind an HTTP API, as the deployment file declares them. */
 import * as z from 'zod/mini';
-import { concurrencyLimit } from '../../contract/stages.ts';
+import { concurrencyLimit } from '../../contract/stage-description.ts';
 import { Answer } from '../probe/answer.ts';
 
 /** JSON pointer (RFC 6901). */

@@ -1,7 +1,7 @@
 import { KeyturnError } from '../../contract/errors.ts';
 import type { Clock } from '../../contract/ports.ts';
 import { InstanceId } from '../../contract/rollout-state.ts';
-import { itemLimit } from '../../contract/stages.ts';
+import { itemLimit } from '../../contract/stage-description.ts';
 import { atPointer, parsedJson } from '../json-pointer.ts';
 import type { Fleet } from './fleet.ts';
 import type { InstancesApi } from './http.ts';

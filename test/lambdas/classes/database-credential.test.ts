@@ -327,9 +327,26 @@ describe('two users that take turns', () => {
       'options.pieces must name the variable of the user, which changes with every rotation; options.fixed holds one that cannot change.',
     ],
     [{ ...pair, rdsProxy: true }, rdsProxy],
+    [
+      { ...pair, engine: 'mysql' },
+      'options.owner is of postgres: at MySQL and MariaDB nobody owns a table, and both users are granted the same.',
+    ],
+    [{ ...pair, engine: 'mysql', owner: undefined, users: ['a', 'a'] }, 'options.users must be two names.'],
+    [
+      { engine: 'mysql', tables: [{ table: 'orders', rights: ['SELECT', 'TRUNCATE'] }] },
+      'options.tables must name rights that mysql has; TRUNCATE is none there: it takes DROP.',
+    ],
+    [
+      { engine: 'mysql', format: { encoding: 'alphanumeric', length: 256 } },
+      'options.format must make at most 255 characters for mysql; it makes 256.',
+    ],
     [{ ...pair, rdsProxy: { usersRegistered: false } }, rdsProxy],
   ])('options are refused: %j', (changes, sentence) => {
     expect(secretClass.parse({ ...options, ...changes })).toEqual({ ok: false, broken: [sentence] });
+  });
+
+  test('MySQL takes a pair without an owner, and passwords as they are made by default', () => {
+    expect(secretClass.parse({ ...options, ...pair, engine: 'mysql', owner: undefined }).ok).toBe(true);
   });
 
   test('RDS Proxy with both users registered, or with one user, is fine', () => {

@@ -188,7 +188,8 @@ export class Account {
   /** Null: the version holds no connection string. */
   passwordOf(id: string): string | null {
     const value = this.versions().find((version) => version.id === id)?.value;
-    const url = value?.kind === 'string' ? /(postgres|rediss?):[^"]*/.exec(value.text)?.[0] : undefined;
+    const url =
+      value?.kind === 'string' ? /(?:postgres|mysql|rediss?):[^"]*/.exec(value.text)?.[0] : undefined;
     return url !== undefined && URL.canParse(url) ? new URL(url).password : null;
   }
 

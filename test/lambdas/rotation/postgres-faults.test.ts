@@ -29,7 +29,9 @@ async function reconnected(): Promise<void> {
   await root.connect();
 }
 beforeAll(async () => {
-  server = await startPostgres({ settings: { log_statement: 'all', log_connections: 'on' } });
+  // What was committed survives a killed backend, as on a server of a deployment.
+  const settings = { log_statement: 'all', log_connections: 'on', synchronous_commit: 'on' };
+  server = await startPostgres({ settings });
   await reconnected();
   await root.query(`CREATE ROLE master LOGIN CREATEROLE PASSWORD '${masterPassword}'`);
 }, 60_000);
@@ -432,6 +434,29 @@ describe.each(bothKinds)('a server that does not do what it is asked, with a %s'
     };
     await shop.rotate();
     expect([restarted, await works(shop)]).toEqual([true, true]);
+  });
+
+  test('loses every session because one of its backends was killed', async () => {
+    const shop = await account(kind);
+    let killed = false;
+    shop.before = async (step) => {
+      if (step !== 'testSecret' || killed) return;
+      killed = true;
+      const recoveries = async () => (await server.log()).split('ready to accept connections').length;
+      const before = await recoveries();
+      const victim = new Client({ connectionString: server.url('postgres'), ssl: { ca: server.ca ?? '' } });
+      const ended = new Promise<void>((resolve) => victim.once('end', resolve));
+      victim.on('error', () => {});
+      await victim.connect();
+      const { rows } = await victim.query('SELECT pg_backend_pid() AS pid');
+      process.kill(Number(rows[0]?.pid), 'SIGKILL');
+      await ended;
+      // The server ends the other sessions as well, and recovers: until then it lets nobody in.
+      await vi.waitUntil(async () => (await recoveries()) > before, { timeout: 20_000 });
+      await reconnected();
+    };
+    await shop.rotate();
+    expect([killed, await works(shop)]).toEqual([true, true]);
   });
 
   test('takes no writes: nothing changed, and it is said which server is meant', async () => {

@@ -1,7 +1,4 @@
 /** Connections to a real PostgreSQL, and to servers that are not what they should be. */
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
 import { inspect } from 'node:util';
 import { Client, DatabaseError } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -15,8 +12,9 @@ import { postgresError } from '../../../../lambdas/adapters/postgres/errors.ts';
 import { KeyturnError } from '../../../../lambdas/contract/errors.ts';
 import { Sensitive } from '../../../../lambdas/contract/sensitive.ts';
 import { scramVerifier, verifierOf } from '../../../../lambdas/credentials/scram-verifier.ts';
-import { type Certificate, makeAuthority } from '../../../../lib/rehearsal/certificates.ts';
+import { makeAuthority } from '../../../../lib/rehearsal/certificates.ts';
 import { type Postgres, startPostgres } from '../../../../lib/rehearsal/postgres.ts';
+import { serverThat, showing } from './odd-servers.ts';
 
 let server: Postgres;
 let admin: Client;
@@ -62,44 +60,6 @@ async function logSoFar(): Promise<string> {
   await vi.waitUntil(async () => (await server.log()).includes(mark), { timeout: 20_000, interval: 20 });
   return server.log();
 }
-
-const front = { open: new Set<Server>() };
-afterEach(() => {
-  for (const one of front.open) one.close();
-  front.open.clear();
-});
-
-/** A server on a port of its own that does with a connection what it is told. */
-async function serverThat(does: (socket: Socket) => void): Promise<number> {
-  const sockets = new Set<Socket>();
-  const listening = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    does(socket);
-  });
-  listening.on('close', () => {
-    for (const socket of sockets) socket.destroy();
-  });
-  const close = listening.close.bind(listening);
-  listening.close = (done) => {
-    for (const socket of sockets) socket.destroy();
-    return close(done);
-  };
-  front.open.add(listening);
-  listening.listen(0, '127.0.0.1');
-  await once(listening, 'listening');
-  return (listening.address() as AddressInfo).port;
-}
-
-/** A server that agrees to TLS and shows this certificate. */
-const showing = (shown: Certificate, options: object = {}) =>
-  serverThat((socket) => {
-    socket.once('data', () => {
-      socket.write('S');
-      const context = createSecureContext({ cert: shown.certificate, key: shown.key, ...options });
-      new TLSSocket(socket, { isServer: true, secureContext: context }).on('error', () => {});
-    });
-  });
 
 describe('TLS is verified, and there is no way around it', () => {
   test('a connection is encrypted, and says who it is', async () => {

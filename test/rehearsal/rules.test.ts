@@ -1,0 +1,46 @@
+/** The rule on leaks, where a database was searched: a log that shows no statement is no evidence. */
+import { describe, expect, test } from 'vitest';
+import { databaseLogIn, judge } from '../../lib/rehearsal/rules.ts';
+
+/** As PostgreSQL writes it with `log_statement = all`: simple and prepared statements. */
+const logged = `2026-11-21 12:00:00.000 UTC [7] LOG:  statement: SELECT 1
+2026-11-21 12:00:00.001 UTC [7] LOG:  execute <unnamed>: SELECT FROM pg_roles WHERE rolname = $1
+2026-11-21 12:00:00.001 UTC [7] DETAIL:  Parameters: $1 = 'shop'
+2026-11-21 12:00:00.002 UTC [7] LOG:  statement: ALTER ROLE shop PASSWORD 'SCRAM-SHA-256$4096:c2FsdA==$a:b'
+2026-11-21 12:00:00.003 UTC [7] LOG:  checkpoint starting: time`;
+
+const quiet = `2026-11-21 12:00:00.003 UTC [7] LOG:  checkpoint starting: time
+2026-11-21 12:00:00.004 UTC [8] FATAL:  password authentication failed for user "shop"`;
+
+function ruleOnLeaks(text: string | null) {
+  const rules = judge({
+    played: [],
+    rotationsAfterDeploy: 0,
+    leaks: [],
+    watched: 3,
+    databaseLog: text === null ? null : databaseLogIn(text),
+    badFiles: { tried: 0, refused: 0 },
+  });
+  return rules.find(({ id }) => id === 4);
+}
+
+describe('the search of a database’s log', () => {
+  test('tells how many statements it went through, and how many of them set a password', () => {
+    expect(databaseLogIn(logged)).toEqual({ lines: 5, statements: 3, passwordsSet: 1 });
+    expect(ruleOnLeaks(logged)).toMatchObject({
+      held: true,
+      evidence: expect.stringContaining('(3 statements, 1 of them set a password): none found'),
+    });
+  });
+
+  test('proves nothing where the server has logged no statement', () => {
+    expect(ruleOnLeaks(quiet)?.held).toBe(false);
+  });
+
+  test('is not asked for where the run had no database', () => {
+    expect(ruleOnLeaks(null)).toMatchObject({
+      held: true,
+      evidence: expect.not.stringContaining('database'),
+    });
+  });
+});
