@@ -208,10 +208,22 @@ function build(wanted: readonly Entry[]): void {
     writeFileSync(file, sourceOf(entry));
     return file;
   });
-  const { outputFiles, metafile } = buildSync({
-    entryPoints,
+  const { outputFiles, metafile } = bundled(entryPoints, directory);
+  const inputs = new Map(
+    Object.entries(metafile.outputs).map(([path, output]) => [basename(path), output.inputs]),
+  );
+  for (const { path, text, contents } of outputFiles) {
+    const name = basename(path, '.mjs');
+    bundles.set(name, { name, text, bytes: contents.byteLength, inputs: inputs.get(basename(path)) ?? {} });
+  }
+}
+
+/** One module of each file, as all functions are built. @param outdir where they would be written */
+export function bundled(entryPoints: readonly string[], outdir: string) {
+  return buildSync({
+    entryPoints: [...entryPoints],
     absWorkingDir: packageRoot,
-    outdir: directory,
+    outdir,
     write: false,
     bundle: true,
     minify: true,
@@ -230,13 +242,6 @@ function build(wanted: readonly Entry[]): void {
     legalComments: 'none',
     logLevel: 'silent',
   });
-  const inputs = new Map(
-    Object.entries(metafile.outputs).map(([path, output]) => [basename(path), output.inputs]),
-  );
-  for (const { path, text, contents } of outputFiles) {
-    const name = basename(path, '.mjs');
-    bundles.set(name, { name, text, bytes: contents.byteLength, inputs: inputs.get(basename(path)) ?? {} });
-  }
 }
 
 /** In one order, so that the same classes give the same code. */

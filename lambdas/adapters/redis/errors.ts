@@ -2,8 +2,12 @@
  * What went wrong at a Redis server, as our errors. The driver's error carries the command with its words, a password
  * among them, and the server quotes what it was sent; so nothing of either goes on but the code of the reply.
  */
+import { ReplyError } from 'ioredis';
 import { KeyturnError } from '../../contract/errors.ts';
 import { codeOf, type Meaning, meaningOfCode } from '../server-errors.ts';
+
+/** The driver's types leave it open. */
+const Reply = ReplyError as new (...given: never) => Error;
 
 /** By the first word of an error reply (Redis documentation, "RESP protocol specification", simple errors). */
 const replies: Readonly<Record<string, Meaning>> = {
@@ -120,7 +124,8 @@ export function replyError(reply: string, target: string): KeyturnError {
 
 /** The error reply as it was sent; null: it is none. For telling apart only, since it may quote what was sent. */
 export function replyOf(caught: unknown): string | null {
-  return caught instanceof Error && caught.name === 'ReplyError' ? caught.message : null;
+  // Not by its name, which is that of its class: a bundle's are minified.
+  return caught instanceof Reply ? caught.message : null;
 }
 
 function errorOf({ code, says, hint, retryable }: Meaning, reason: string, target: string): KeyturnError {
