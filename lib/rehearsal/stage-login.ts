@@ -23,7 +23,7 @@ export function isDatabaseLogin(
   const known = catalogOf(platform).secrets[key];
   const declared = classOf(secret?.class ?? known?.class ?? '');
   const parsed = { ...known?.options, ...secret?.options };
-  return declared?.usesTarget === true && (parsed.engine ?? 'postgres') === 'postgres';
+  return declared?.id === 'database-credential' && (parsed.engine ?? 'postgres') === 'postgres';
 }
 
 /** The options with the run's server in place of the deployment's. */
