@@ -7,7 +7,7 @@ import { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from 
 import type { Behaviour } from './behaviour.ts';
 import type { LoginWanted, RunDatabase } from './run-database.ts';
 import { asTasks, healthBehaviour, type StagedConsumer, stagedConsumer } from './stage-consumer.ts';
-import { administratorsOf, loginWanted } from './stage-login.ts';
+import { administratorsOf, loginWanted, refuseRedis } from './stage-login.ts';
 import { type Here, nameOfCredential, onLoopback } from './stage-loopback.ts';
 import { loginsOf, namesIn } from './stage-reencryption.ts';
 import { sessionClients } from './twins/session-clients.ts';
@@ -85,6 +85,7 @@ export async function stageDeployment(
   const url = Object.values(urls)[0] ?? `http://127.0.0.1:${await staging.freePort()}`;
   const here = { url, urls };
   const resolved = resolveDeployment(onLoopback(deployment, keys, here, twin, staging));
+  refuseRedis(resolved.secrets);
   const leftOut = await firstValuesOf(deployment, keys, here, twin, staging);
   const ground = { deployment, resolved, ports, urls, twin, world: staging.world, leftOut };
   const consumers = Object.entries(deployment.consumers).map(([name, consumer]) =>
@@ -188,7 +189,8 @@ async function firstValuesOf(
   const all = resolveDeployment(onLoopback(deployment, Object.keys(deployment.secrets), here, twin, staging));
   const values = new Map<string, TwinVariables>();
   for (const secret of all.secrets) {
-    if (keys.includes(secret.key)) continue;
+    // Nothing of a rehearsal speaks to a Redis.
+    if (keys.includes(secret.key) || secret.engine === 'redis') continue;
     const known = knownSecret(deployment, secret.key, twin, staging.world);
     const first = known?.initial(staging.world) ?? (await staging.firstValue(secret));
     for (const { name } of secret.settings.consumers) values.set(name, { ...values.get(name), ...first });

@@ -26,6 +26,17 @@ export function isDatabaseLogin(
   return declared?.id === 'database-credential' && (parsed.engine ?? 'postgres') === 'postgres';
 }
 
+/** @throws KeyturnError DeploymentInvalid for a login at a Redis: the stand-ins hold no sessions there. */
+export function refuseRedis(secrets: readonly Pick<ResolvedSecret, 'key' | 'engine'>[]): void {
+  const login = secrets.find(({ engine }) => engine === 'redis');
+  if (login === undefined) return;
+  throw new KeyturnError({
+    code: 'DeploymentInvalid',
+    message: `secrets.${login.key} is a login at a Redis, which a rehearsal does not run.`,
+    hint: 'Rehearse the other secrets, by --secret.',
+  });
+}
+
 /** The options with the run's server in place of the deployment's. */
 export function loginHere(
   options: DeploymentSecret['options'],

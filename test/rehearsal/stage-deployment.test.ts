@@ -16,21 +16,42 @@ const deployment = parseDeployment(
   'both.json',
 );
 
+const stagingWith = (provider: Awaited<ReturnType<typeof startProvider>>) => ({
+  world: { seeded: seeded(7), provider },
+  database: null,
+  twins: new Map([['kaireon', kaireon]]),
+  freePort: async () => 9,
+  firstValue: async () => ({}),
+  nextValue: () => ({}),
+});
+
 test('it stays where all secrets are rehearsed, and is left out where only some are, which may need none', async () => {
   const provider = await startProvider();
-  const staging = {
-    world: { seeded: seeded(7), provider },
-    database: null,
-    twins: new Map([['kaireon', kaireon]]),
-    freePort: async () => 9,
-    firstValue: async () => ({}),
-    nextValue: () => ({}),
-  };
+  const staging = stagingWith(provider);
   try {
     const staged = async (...keys: string[]) =>
       (await stageDeployment(deployment, keys, staging)).resolved.network?.vpcId;
     expect(await staged('NEXTAUTH_SECRET', 'DATABASE_URL')).toBe(database.network.vpcId);
     expect(await staged('NEXTAUTH_SECRET')).toBeUndefined();
+  } finally {
+    await provider.close();
+  }
+});
+
+test('a login at a Redis is refused by name, and left out it is in nobody’s way', async () => {
+  const provider = await startProvider();
+  const redis = read('kaireon-redis');
+  const both = { ...redis, secrets: { ...redis.secrets, NEXTAUTH_SECRET } };
+  const parsed = parseDeployment(JSON.stringify(both), 'redis.json');
+  try {
+    const staging = stagingWith(provider);
+    await expect(stageDeployment(parsed, ['REDIS_URL'], staging)).rejects.toMatchObject({
+      code: 'DeploymentInvalid',
+      message: 'secrets.REDIS_URL is a login at a Redis, which a rehearsal does not run.',
+    });
+    const noFirst = { ...staging, firstValue: () => Promise.reject(new Error('asked for a first value')) };
+    const { secrets } = await stageDeployment(parsed, ['NEXTAUTH_SECRET'], noFirst);
+    expect(secrets.map(({ resolved }) => resolved.key)).toEqual(['NEXTAUTH_SECRET']);
   } finally {
     await provider.close();
   }
