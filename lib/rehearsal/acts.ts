@@ -12,7 +12,7 @@ import type { StageId } from '../../lambdas/contract/stages.ts';
 import { startAttempt } from '../../lambdas/rollout/start.ts';
 import { nameOf } from '../pipeline-function.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
-import type { RunDatabase } from './run-database.ts';
+import type { RunServer } from './run-server.ts';
 import type { StagedDeployment, StagedSecret } from './stage-deployment.ts';
 
 /** What a scenario works with. */
@@ -23,8 +23,8 @@ export interface Stage {
   readonly deployment: StagedDeployment;
   readonly secret: StagedSecret;
   readonly secretId: string;
-  /** The run's database; null: it has none. */
-  readonly server: Pick<RunDatabase, 'letsIn' | 'hold'> | null;
+  /** The run's server at which the secret is a login; null: there is none. */
+  readonly server: Pick<RunServer, 'letsIn' | 'hold'> | null;
   /** The platform's other secrets. */
   readonly others: readonly Stage[];
   /** Number of the next value that a person supplies for this secret. */

@@ -177,18 +177,17 @@ async function currentAccepted(player: Player): Promise<boolean | null> {
 
 /** Null: nothing can be asked, or not a document. */
 async function ask({ stage, ports }: Player, value: Sensitive): Promise<Verdict | null> {
-  const { settings, engine } = stage.secret.resolved;
-  const { server, deployment } = stage;
-  const { database } = deployment;
+  const { server, secret } = stage;
+  const { settings } = secret.resolved;
   const bound =
     settings.probe === null ? undefined : probeKinds.get(settings.probe.kind)?.bind(settings.probe);
   const document = documentIn(value);
   if (document === null) return null;
   if (bound?.ok) return bound.hook.ask(document, ports);
-  if (engine === null || database === null || server === null) return null;
+  if (secret.login === null || server === null) return null;
   // Logged in with what the platform reads, on another way than the pipeline's.
-  const login = database.login(variablesOf(document));
-  return (await server.letsIn(login, database.databases[0])) ? 'accepted' : 'refused';
+  const login = secret.login.login(variablesOf(document));
+  return (await server.letsIn(login, secret.login.databases[0])) ? 'accepted' : 'refused';
 }
 
 function documentIn(value: Sensitive): SecretDocument | null {

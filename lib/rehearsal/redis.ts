@@ -131,6 +131,8 @@ class Server {
   readonly #from: string;
   readonly #configuration: string;
 
+  readonly #onExit = () => this.#process?.kill('SIGKILL');
+
   /** @param from the configuration file, or `-`: the text is handed over. */
   constructor(from: string, configuration: string) {
     this.#from = from;
@@ -141,6 +143,8 @@ class Server {
     const begins = this.printed.length;
     const started = spawn('redis-server', [this.#from], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#process = started;
+    // A run that is interrupted takes its server with it.
+    process.once('exit', this.#onExit);
     let failed = false;
     started.once('error', () => {
       failed = true;
@@ -164,6 +168,7 @@ class Server {
   async end(): Promise<void> {
     const ending = this.#process;
     this.#process = null;
+    process.off('exit', this.#onExit);
     if (ending === null || ending.pid === undefined || ending.exitCode !== null || ending.signalCode !== null)
       return;
     const ended = once(ending, 'exit');

@@ -9,19 +9,24 @@ import { http } from '../../lambdas/adapters/http.ts';
 import { clock } from '../../lambdas/adapters/platform.ts';
 import type { Deployment } from '../../lambdas/contract/deployment.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
+import type { Engine } from '../../lambdas/contract/target.ts';
 import type { ResolvedSecret } from '../deployment/resolve.ts';
 import { refuseBadFiles } from './bad-files.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
 import { account, region } from './endpoint/wire.ts';
 import { type Played, play } from './play.ts';
 import type { Progress } from './progress.ts';
+import { noRedis } from './redis.ts';
 import type { Report } from './report.ts';
-import { databaseLogIn, judge } from './rules.ts';
+import { judge } from './rules.ts';
 import { startRunDatabase } from './run-database.ts';
+import { startRunRedis } from './run-redis.ts';
+import type { RunServers } from './run-server.ts';
 import { type Scenario, type Stage, scenarios } from './scenarios.ts';
 import { scheduled } from './scheduled.ts';
+import type { ServerLog } from './server-log.ts';
 import { type StagedDeployment, type StagedSecret, stageDeployment } from './stage-deployment.ts';
-import { isDatabaseLogin } from './stage-login.ts';
+import { engineOf } from './stage-login.ts';
 import { synthesise } from './synthesise.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
 import { twins } from './twins/catalogue.ts';
@@ -43,7 +48,7 @@ export interface Rehearsal {
 }
 
 /** What a person works with. */
-type Person = Pick<Stage, 'operator' | 'rollouts' | 'server'>;
+type Person = Pick<Stage, 'operator' | 'rollouts'> & { readonly servers: RunServers };
 
 /** One platform as it runs. */
 export interface Running {
@@ -65,11 +70,18 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
   const running: Running[] = [];
   const storing = chosen.filter(movesData).map(({ deployment }) => deployment.platform);
   const database =
-    storing.length > 0 || chosen.some(rotatesLogin) ? await startRunDatabase([...new Set(storing)]) : null;
+    storing.length > 0 || chosen.some(logsInAt('postgres'))
+      ? await startRunDatabase([...new Set(storing)])
+      : null;
+  const redis = chosen.some(logsInAt('redis')) && noRedis() === null ? await startRunRedis() : null;
+  const servers: RunServers = {
+    ...(database === null ? {} : { postgres: database }),
+    ...(redis === null ? {} : { redis }),
+  };
   try {
     const world = { seeded: values, provider };
     const staging = {
-      database,
+      servers,
       twins,
       freePort,
       firstValue: firstValueFrom(values),
@@ -79,11 +91,15 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     for (const one of chosen) {
       // A platform whose data nobody moves has no database in this run, whatever others have.
       const databaseUrl = database !== null && movesData(one) ? { databaseUrl: database.databaseUrl } : {};
-      const server = database !== null && rotatesLogin(one) ? { databaseServer: database.server } : {};
-      const here = { ...staging, world: { ...world, ...databaseUrl, ...server } };
+      const databaseServer =
+        database !== null && logsInAt('postgres')(one) ? { databaseServer: database.server } : {};
+      const redisServer = redis !== null && logsInAt('redis')(one) ? { redisServer: redis.server } : {};
+      const here = { ...staging, world: { ...world, ...databaseUrl, ...databaseServer, ...redisServer } };
       staged.push(await stageDeployment(one.deployment, one.keys, here));
     }
-    for (const login of staged.flatMap(({ logins }) => logins)) await database?.prepareLogin(login);
+    for (const login of staged.flatMap(({ logins }) => logins)) {
+      await servers[login.engine]?.prepareLogin(login);
+    }
     progress.note('Synthesising the stacks.');
     const templates = synthesise(staged.map(({ resolved }) => resolved));
     const access = {
@@ -91,7 +107,7 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
       endpoint: client.url,
       credentials: { accessKeyId: 'operator', secretAccessKey: 'operator' },
     };
-    const person: Person = { operator: operatorOf(access), rollouts: rolloutsOf(access), server: database };
+    const person: Person = { operator: operatorOf(access), rollouts: rolloutsOf(access), servers };
     for (const [index, deployment] of staged.entries()) {
       await createImported(deployment, person.operator);
       progress.note(`Deploying keyturn-${deployment.resolved.name}.`);
@@ -108,22 +124,33 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     for (const platform of running) played.push(...(await playAll(platform, progress)));
     played.push(...(await scheduled(running, client, progress, { http, clock })));
 
-    const logged = (await database?.log()) ?? null;
-    if (logged !== null) await client.scan(logged, 'the log of the database');
+    const serverLogs = await searched(servers, client);
     const { leaks, watched } = await client.leaks();
-    const databaseLog = logged === null ? null : databaseLogIn(logged);
-    const rules = judge({ played, rotationsAfterDeploy, leaks, watched, databaseLog, badFiles });
+    const rules = judge({ played, rotationsAfterDeploy, leaks, watched, serverLogs, badFiles });
     const secrets = played.map(({ row }) => row);
     return { seed, seconds: seconds(began), secrets, rules, notes: transitionNotes(played) };
   } finally {
     await Promise.allSettled(running.map(({ traffic }) => traffic.stop()));
     await provider.close();
-    await database?.stop();
+    await Promise.allSettled(Object.values(servers).map((server) => server.stop()));
   }
 }
 
-function rotatesLogin({ deployment, keys }: Chosen): boolean {
-  return keys.some((key) => isDatabaseLogin(deployment.platform, key, deployment.secrets[key]));
+/** Has the endpoint search what each server of the run has logged. */
+async function searched(servers: RunServers, client: AccountClient): Promise<ServerLog[]> {
+  const found: ServerLog[] = [];
+  for (const server of Object.values(servers)) {
+    const log = await server.log();
+    const counted = server.counted(log);
+    await client.scan(log, counted.name);
+    found.push(counted);
+  }
+  return found;
+}
+
+function logsInAt(engine: Engine): (chosen: Chosen) => boolean {
+  return ({ deployment: { platform, secrets }, keys }) =>
+    keys.some((key) => engineOf(platform, key, secrets[key]) === engine);
 }
 
 function movesData({ deployment, keys }: Chosen): boolean {
@@ -179,19 +206,20 @@ async function playAll({ stages, traffic }: Running, progress: Progress): Promis
 async function start(
   deployment: StagedDeployment,
   client: AccountClient,
-  { operator: person, rollouts, server }: Person,
+  { operator: person, rollouts, servers }: Person,
   progress: Progress,
 ): Promise<Running> {
   const stages: Stage[] = [];
   for (const secret of deployment.secrets) {
     const secretId = nameOfSecret(secret);
+    const { engine } = secret.resolved;
     if (!secret.imported) await person.edit(secretId, documentOf(secret.initial));
     const [nextRound, nextConsent] = [counter(), counter()];
     const own = {
       client,
       operator: person,
       rollouts,
-      server,
+      server: engine === null ? null : (servers[engine] ?? null),
       deployment,
       secret,
       secretId,

@@ -4,25 +4,7 @@
  */
 import type { Played } from './play.ts';
 import type { ReportRule } from './report.ts';
-
-/** The log of a server that is asked to log every statement. */
-export interface DatabaseLog {
-  readonly lines: number;
-  /** Lines that show a statement. None of them: the server was not asked, and the search has proved nothing. */
-  readonly statements: number;
-  /** Statements that set a password, each by its verifier. */
-  readonly passwordsSet: number;
-}
-
-export function databaseLogIn(text: string): DatabaseLog {
-  const lines = text.split('\n');
-  const statements = lines.filter((line) => /LOG: {2}(statement|execute [^:]*): /.test(line));
-  return {
-    lines: lines.length,
-    statements: statements.length,
-    passwordsSet: text.match(/PASSWORD 'SCRAM-SHA-256\$/g)?.length ?? 0,
-  };
-}
+import type { ServerLog } from './server-log.ts';
 
 export interface Seen {
   readonly played: readonly Played[];
@@ -31,8 +13,8 @@ export interface Seen {
   readonly leaks: readonly { readonly label: string; readonly where: string }[];
   /** Values that were searched for. */
   readonly watched: number;
-  /** What the run's database has logged, all of it searched; null: it had none. */
-  readonly databaseLog: DatabaseLog | null;
+  /** What the run's servers have logged, all of it searched. */
+  readonly serverLogs: readonly ServerLog[];
   /** Sentences of deployment files that were refused, of those that should be; before anything was made. */
   readonly badFiles: { readonly tried: number; readonly refused: number };
 }
@@ -48,10 +30,10 @@ export function judge(seen: Seen): ReportRule[] {
     oldValuesDie(completed),
     {
       id: 4,
-      held: seen.leaks.length === 0 && seen.databaseLog?.statements !== 0,
+      held: seen.leaks.length === 0 && seen.serverLogs.every(({ statements }) => statements > 0),
       evidence:
         seen.leaks.length === 0
-          ? `${seen.watched} values searched for in logs, events, histories, templates, messages and calls${inDatabaseLog(seen)}: none found`
+          ? `${seen.watched} values searched for in logs, events, histories, templates, messages and calls${inServerLogs(seen)}: none found`
           : seen.leaks.map(({ label, where }) => `${label} in ${where}`).join('; '),
     },
     asExpected(
@@ -79,10 +61,13 @@ export function judge(seen: Seen): ReportRule[] {
   ];
 }
 
-function inDatabaseLog({ databaseLog }: Seen): string {
-  if (databaseLog === null) return '';
-  const { lines, statements, passwordsSet } = databaseLog;
-  return `, and in ${lines} lines of the database’s log (${statements} statements, ${passwordsSet} of them set a password)`;
+function inServerLogs({ serverLogs }: Seen): string {
+  return serverLogs
+    .map(
+      ({ name, asked, lines, statements, passwordsSet }) =>
+        `, and in ${lines} lines of ${name} (${statements} ${asked}, ${passwordsSet} of them set a password)`,
+    )
+    .join('');
 }
 
 const notSeen = 'nothing in this run could test it';

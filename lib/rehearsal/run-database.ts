@@ -8,37 +8,15 @@ import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import type { SqlClient } from '../../lambdas/contract/sql.ts';
 import { scramVerifier } from '../../lambdas/credentials/scram-verifier.ts';
 import { startPostgres } from './postgres.ts';
-import type { DatabaseLogin, DatabaseServer, TwinWorld } from './twins/twin.ts';
+import type { LoginWanted, RunServer } from './run-server.ts';
+import { databaseLogIn } from './server-log.ts';
+import type { DatabaseLogin, TwinWorld } from './twins/twin.ts';
 
-export interface RunDatabase {
-  /** PEM text that vouches for the server. */
-  readonly ca: string;
-  readonly server: DatabaseServer;
+export interface RunDatabase extends RunServer {
   /** A database's address for the superuser. */
   readonly databaseUrl: NonNullable<TwinWorld['databaseUrl']>;
-  /** Makes what a platform had before Keyturn: its user, the databases that it owns, and a table with rows. */
+  /** As everywhere; and the databases that the user owns, and a table with rows. */
   prepareLogin(wanted: LoginWanted): Promise<void>;
-  /** Whether the server lets this login in: one try. Rejects when that cannot be told. */
-  letsIn(login: DatabaseLogin, database: string): Promise<boolean>;
-  /** A session that stays open. @param name what it calls itself */
-  hold(login: DatabaseLogin, database: string, name: string): Promise<HeldSession>;
-  /** All that the server has logged. */
-  log(): Promise<string>;
-  stop(): Promise<void>;
-}
-
-export interface HeldSession {
-  isOpen(): Promise<boolean>;
-  /** Never fails. */
-  end(): Promise<void>;
-}
-
-export interface LoginWanted {
-  readonly login: DatabaseLogin;
-  /** Who may prepare other users: as the master user of an RDS instance, no superuser. Null: nobody is needed. */
-  readonly administrator: DatabaseLogin | null;
-  /** The chief one first; they are made here, unless a platform's data is in one of this name already. */
-  readonly databases: readonly string[];
 }
 
 /** @param platforms each gets a database of its name */
@@ -100,6 +78,7 @@ export async function startRunDatabase(platforms: readonly string[]): Promise<Ru
       };
     },
     log: () => postgres.log(),
+    counted: databaseLogIn,
     async stop() {
       await postgres.stop();
       await rm(directory, { recursive: true, force: true });

@@ -3,11 +3,12 @@
  * consumers run as processes. What is synthesised from it is the real stack.
  */
 import type { Deployment } from '../../lambdas/contract/deployment.ts';
+import type { Engine } from '../../lambdas/contract/target.ts';
 import { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from '../deployment/resolve.ts';
 import type { Behaviour } from './behaviour.ts';
-import type { LoginWanted, RunDatabase } from './run-database.ts';
+import type { LoginWanted, RunServers } from './run-server.ts';
 import { asTasks, healthBehaviour, type StagedConsumer, stagedConsumer } from './stage-consumer.ts';
-import { administratorsOf, loginWanted, refuseRedis } from './stage-login.ts';
+import { administratorsOf, ledTo, loginWanted, refuseWithoutRedis } from './stage-login.ts';
 import { type Here, nameOfCredential, onLoopback } from './stage-loopback.ts';
 import { loginsOf, namesIn } from './stage-reencryption.ts';
 import { sessionClients } from './twins/session-clients.ts';
@@ -23,6 +24,8 @@ import type {
 
 export interface StagedSecret {
   readonly resolved: ResolvedSecret;
+  /** How the platform logs in with it; null: it is no login in this run. */
+  readonly login: TwinDatabase | null;
   readonly initial: TwinVariables;
   /** What a person does for values that only a person can get; null for the others. */
   readonly person: { supply(round: number): TwinVariables; revoke(variables: TwinVariables): void } | null;
@@ -46,16 +49,14 @@ export interface StagedDeployment {
   readonly behaviours: readonly Behaviour[];
   /** What the platform stores encrypted; null: nothing, or nobody looks at it in this run. */
   readonly stored: StoredData | null;
-  /** What the run's database must have before the platform starts. */
+  /** What the run's servers must have before the platform starts. */
   readonly logins: readonly LoginWanted[];
-  /** How the platform reads its login; null: it has none in this run. */
-  readonly database: TwinDatabase | null;
 }
 
 export interface Staging {
   readonly world: TwinWorld;
-  /** The run's PostgreSQL; null: there is none. */
-  readonly database: Pick<RunDatabase, 'ca' | 'server'> | null;
+  /** Those that the run has. */
+  readonly servers: RunServers<'ca' | 'server'>;
   readonly twins: ReadonlyMap<string, Twin>;
   /** A port on loopback that is free now. */
   freePort(): Promise<number>;
@@ -85,7 +86,7 @@ export async function stageDeployment(
   const url = Object.values(urls)[0] ?? `http://127.0.0.1:${await staging.freePort()}`;
   const here = { url, urls };
   const resolved = resolveDeployment(onLoopback(deployment, keys, here, twin, staging));
-  refuseRedis(resolved.secrets);
+  refuseWithoutRedis(resolved.secrets, staging.servers);
   const leftOut = await firstValuesOf(deployment, keys, here, twin, staging);
   const ground = { deployment, resolved, ports, urls, twin, world: staging.world, leftOut };
   const consumers = Object.entries(deployment.consumers).map(([name, consumer]) =>
@@ -105,6 +106,7 @@ export async function stageDeployment(
       const supplied = known?.supplied ?? (known === undefined ? providerOf(secret, staging) : null);
       return {
         resolved: secret,
+        login: rehearsed(secret) ? ledTo(secret.key, twinOf(deployment, twin)) : null,
         initial: known === undefined ? await staging.firstValue(secret) : known.initial(staging.world),
         person:
           supplied === null
@@ -119,12 +121,13 @@ export async function stageDeployment(
   );
   const moves = resolved.secrets.some(({ reencryptions }) => reencryptions.length > 0);
   const stored = usesTwin(deployment) && moves ? (twin?.stored?.(staging.world) ?? null) : null;
-  const loggingIn = resolved.secrets.filter(({ engine }) => engine === 'postgres');
+  const loggingIn = resolved.secrets.filter(rehearsed);
   const logins = loggingIn.map((secret) => loginWanted(secret, twinOf(deployment, twin), staging.world));
   const sessions = loggingIn.flatMap(({ key, settings }) =>
     sessionClients(
       key,
       settings.consumers.map(({ name }) => name),
+      ledTo(key, twin)?.path ?? '/sessions',
     ),
   );
   const behaviours = usesTwin(deployment)
@@ -149,8 +152,12 @@ export async function stageDeployment(
     behaviours,
     stored,
     logins,
-    database: logins.length === 0 ? null : (twin?.database ?? null),
   };
+}
+
+/** Whether it is a login at a server of a kind that runs have. */
+function rehearsed(secret: ResolvedSecret): secret is ResolvedSecret & { readonly engine: Engine } {
+  return secret.engine === 'postgres' || secret.engine === 'redis';
 }
 
 function twinOf(deployment: Deployment, twin: Twin | undefined): Twin | undefined {
@@ -189,7 +196,7 @@ async function firstValuesOf(
   const all = resolveDeployment(onLoopback(deployment, Object.keys(deployment.secrets), here, twin, staging));
   const values = new Map<string, TwinVariables>();
   for (const secret of all.secrets) {
-    // Nothing of a rehearsal speaks to a Redis.
+    // Nobody can make up its first value, and a process that is rehearsed has no Redis.
     if (keys.includes(secret.key) || secret.engine === 'redis') continue;
     const known = knownSecret(deployment, secret.key, twin, staging.world);
     const first = known?.initial(staging.world) ?? (await staging.firstValue(secret));

@@ -1,50 +1,53 @@
-/** The logins at databases of a deployment file on one machine: the run's own server, and who prepares its users. */
+/** The logins of a deployment file at servers, on one machine: the run's own servers, and who prepares their users. */
 import * as z from 'zod/mini';
 import { catalogOf } from '../../lambdas/catalog/platforms.ts';
 import { classOf } from '../../lambdas/classes/registry.ts';
 import { Credential } from '../../lambdas/contract/credential.ts';
 import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
+import type { Engine } from '../../lambdas/contract/target.ts';
 import type { ResolvedSecret } from '../deployment/resolve.ts';
-import type { LoginWanted, RunDatabase } from './run-database.ts';
+import type { LoginWanted, RunServer, RunServers } from './run-server.ts';
 import { nameOf, withNames } from './stage-reencryption.ts';
 import type { Seeded } from './twins/seeded.ts';
-import type { DatabaseLogin, Twin, TwinVariables, TwinWorld } from './twins/twin.ts';
+import type { DatabaseLogin, Twin, TwinDatabase, TwinVariables, TwinWorld } from './twins/twin.ts';
 
 /** What of the options says who prepares users, with a name that stands in the file. */
 const Admin = z.object({ admin: z.object({ user: z.string(), password: Credential }) });
 
-/** Whether a secret of the file is a login at a PostgreSQL. */
-export function isDatabaseLogin(
-  platform: string,
-  key: string,
-  secret: DeploymentSecret | undefined,
-): boolean {
+/** At what a secret of the file is a login; null: at nothing. */
+export function engineOf(platform: string, key: string, secret: DeploymentSecret | undefined): Engine | null {
   const known = catalogOf(platform).secrets[key];
   const declared = classOf(secret?.class ?? known?.class ?? '');
-  const parsed = { ...known?.options, ...secret?.options };
-  return declared?.id === 'database-credential' && (parsed.engine ?? 'postgres') === 'postgres';
+  return declared?.engine({ ...known?.options, ...secret?.options }) ?? null;
 }
 
-/** @throws KeyturnError DeploymentInvalid for a login at a Redis: the stand-ins hold no sessions there. */
-export function refuseRedis(secrets: readonly Pick<ResolvedSecret, 'key' | 'engine'>[]): void {
+/** @throws KeyturnError DeploymentInvalid for a login at a Redis, where the run has none. */
+export function refuseWithoutRedis(
+  secrets: readonly Pick<ResolvedSecret, 'key' | 'engine'>[],
+  { redis }: RunServers<'ca' | 'server'>,
+): void {
   const login = secrets.find(({ engine }) => engine === 'redis');
-  if (login === undefined) return;
+  if (login === undefined || redis !== undefined) return;
   throw new KeyturnError({
     code: 'DeploymentInvalid',
-    message: `secrets.${login.key} is a login at a Redis, which a rehearsal does not run.`,
-    hint: 'Rehearse the other secrets, by --secret.',
+    message: `secrets.${login.key} is a login at a Redis, and there is no redis-server on this machine.`,
+    hint: 'Install it, or rehearse the other secrets, by --secret.',
   });
 }
 
-/** The options with the run's server in place of the deployment's. */
+/**
+ * The options with the run's server in place of the deployment's: users are its own, so ElastiCache's user API, where the
+ * deployment names it, has no part in a rehearsal.
+ */
 export function loginHere(
   options: DeploymentSecret['options'],
-  { ca, server }: Pick<RunDatabase, 'ca' | 'server'>,
+  { ca, server }: Pick<RunServer, 'ca' | 'server'>,
 ): NonNullable<DeploymentSecret['options']> {
-  const fixed = options?.fixed;
+  const { elasticache: _left, ...kept } = options ?? {};
+  const { fixed } = kept;
   return {
-    ...(withNames(options ?? {}) as object),
+    ...(withNames(kept) as object),
     tls: { authorities: { pem: ca } },
     ...(typeof fixed === 'object' && fixed !== null
       ? { fixed: { ...fixed, host: server.host, port: server.port } }
@@ -70,24 +73,30 @@ export function administratorsOf({ secrets }: Deployment, { seeded }: TwinWorld)
  * @throws KeyturnError DeploymentInvalid when the stand-in does not log in with this secret.
  */
 export function loginWanted(
-  { key, settings: { options } }: ResolvedSecret,
+  { key, engine, settings: { options } }: ResolvedSecret & { readonly engine: Engine },
   twin: Twin | undefined,
   world: TwinWorld,
 ): LoginWanted {
-  const { database } = twin ?? {};
+  const led = ledTo(key, twin);
   const initial = twin?.secrets[key]?.initial(world);
-  if (database?.secret !== key || initial === undefined) {
+  if (led === null || initial === undefined) {
     throw new KeyturnError({
       code: 'DeploymentInvalid',
-      message: `secrets.${key} is a login at a database, and the rehearsal knows none that it could lead to.`,
+      message: `secrets.${key} is a login at a server, and the rehearsal knows none that it could lead to.`,
       hint: 'Rehearse it with the consumers of the platform’s stand-in, or leave it out by --secret.',
     });
   }
   return {
-    login: database.login(initial),
+    engine,
+    login: led.login(initial),
     administrator: administratorIn(options, world),
-    databases: database.databases,
+    databases: led.databases,
   };
+}
+
+/** How the platform uses the server that a secret leads to; null: it does not log in with it. */
+export function ledTo(key: string, twin: Twin | undefined): TwinDatabase | null {
+  return [twin?.database, twin?.redis].find((one) => one?.secret === key) ?? null;
 }
 
 function administratorIn(options: unknown, { seeded }: TwinWorld): DatabaseLogin | null {

@@ -2,16 +2,15 @@
 import { catalogOf } from '../../lambdas/catalog/platforms.ts';
 import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deployment.ts';
 import { KeyturnError } from '../../lambdas/contract/errors.ts';
-import type { RunDatabase } from './run-database.ts';
-import { isDatabaseLogin, loginHere } from './stage-login.ts';
+import type { RunServers } from './run-server.ts';
+import { engineOf, loginHere } from './stage-login.ts';
 import { reencryptHere } from './stage-reencryption.ts';
 import type { Twin, TwinUrls, TwinWorld } from './twins/twin.ts';
 
 /** What of a run its addresses depend on. */
 export interface LoopbackWorld {
   readonly world: TwinWorld;
-  /** The run's PostgreSQL; null: there is none. */
-  readonly database: Pick<RunDatabase, 'ca' | 'server'> | null;
+  readonly servers: RunServers<'ca' | 'server'>;
 }
 
 /** Where the platform answers on this machine. */
@@ -28,7 +27,7 @@ export function onLoopback(
   keys: readonly string[],
   { url, urls }: Here,
   twin: Twin | undefined,
-  { world, database }: LoopbackWorld,
+  { world, servers }: LoopbackWorld,
 ): Deployment {
   const catalog = catalogOf(deployment.platform);
   const secrets = Object.entries(deployment.secrets)
@@ -36,6 +35,8 @@ export function onLoopback(
     .map(([key, secret]): [string, DeploymentSecret] => {
       const probeUrl = twin?.secrets[key]?.probeUrl(world) ?? null;
       const probe = secret.probe === undefined ? catalog.secrets[key]?.probe : secret.probe;
+      const engine = engineOf(deployment.platform, key, secret);
+      const server = engine === null ? undefined : servers[engine];
       return [
         key,
         {
@@ -45,11 +46,11 @@ export function onLoopback(
             ? {}
             : {
                 reencrypt: secret.reencrypt.map((hook) =>
-                  reencryptHere(hook, { url, databaseCa: database?.ca ?? null }),
+                  reencryptHere(hook, { url, databaseCa: servers.postgres?.ca ?? null }),
                 ),
               }),
-          ...(database !== null && isDatabaseLogin(deployment.platform, key, secret)
-            ? { options: loginHere({ ...catalog.secrets[key]?.options, ...secret.options }, database) }
+          ...(server !== undefined
+            ? { options: loginHere({ ...catalog.secrets[key]?.options, ...secret.options }, server) }
             : {}),
           ...(secret.instances === undefined ? {} : { instances: instancesHere(secret.instances, url) }),
           ...(probeUrl === null || probe === null || probe === undefined

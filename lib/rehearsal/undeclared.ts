@@ -1,8 +1,9 @@
 /** An application that nobody declared, which holds a session of the old value while it is to be taken away. */
 import { parseDocument } from '../../lambdas/contract/document.ts';
 import { type Plan, plans } from '../../lambdas/contract/plan.ts';
+import type { Engine } from '../../lambdas/contract/target.ts';
 import { consentIfAsked, generated, type Stage, variablesOf } from './acts.ts';
-import type { HeldSession } from './run-database.ts';
+import type { HeldSession } from './run-server.ts';
 import type { Scenario } from './scenarios.ts';
 import type { StagedSecret } from './stage-deployment.ts';
 
@@ -22,8 +23,7 @@ export function undeclaredApplication(id: string, ending: 'by itself' | 'by forc
     id,
     expected: 'completed',
     once: true,
-    fits: (secret) =>
-      generated(secret) && drains(secret) && (ending === 'by itself' || patienceOf(secret) !== null),
+    fits: (secret) => generated(secret) && drains(secret) && (ending === 'by itself' || canBeForced(secret)),
     async begin(stage) {
       const { operator, secretId } = stage;
       named = false;
@@ -55,14 +55,20 @@ function drains({ resolved }: StagedSecret): boolean {
   return plan.stages.includes('drain');
 }
 
+/** Servers that tell how old a session is, not when it began: time that a scenario skips makes none of them older. */
+const agesOnly: ReadonlySet<Engine | null> = new Set<Engine>(['mysql', 'redis']);
+
+function canBeForced(secret: StagedSecret): boolean {
+  return patienceOf(secret) !== null && !agesOnly.has(secret.resolved.engine);
+}
+
 function patienceOf({ resolved }: StagedSecret): number | null {
   return resolved.class.bind(resolved.settings.options).oldValue?.patienceMinutes() ?? null;
 }
 
-async function held({ operator, secretId, deployment, server }: Stage): Promise<HeldSession> {
-  const { database } = deployment;
-  if (database === null || server === null) throw new Error('There is no server to log in to.');
+async function held({ operator, secretId, secret, server }: Stage): Promise<HeldSession> {
+  if (secret.login === null || server === null) throw new Error('There is no server to log in to.');
   const { value } = await operator.read(secretId, 'AWSCURRENT');
-  const login = database.login(variablesOf(parseDocument(value, 'the value')));
-  return server.hold(login, database.databases[0], name);
+  const login = secret.login.login(variablesOf(parseDocument(value, 'the value')));
+  return server.hold(login, secret.login.databases[0], name);
 }

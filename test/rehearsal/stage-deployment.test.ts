@@ -18,7 +18,7 @@ const deployment = parseDeployment(
 
 const stagingWith = (provider: Awaited<ReturnType<typeof startProvider>>) => ({
   world: { seeded: seeded(7), provider },
-  database: null,
+  servers: {},
   twins: new Map([['kaireon', kaireon]]),
   freePort: async () => 9,
   firstValue: async () => ({}),
@@ -38,7 +38,7 @@ test('it stays where all secrets are rehearsed, and is left out where only some 
   }
 });
 
-test('a login at a Redis is refused by name, and left out it is in nobody’s way', async () => {
+test('a login at a Redis is refused by name where the run has none, and left out it is in nobody’s way', async () => {
   const provider = await startProvider();
   const redis = read('kaireon-redis');
   const both = { ...redis, secrets: { ...redis.secrets, NEXTAUTH_SECRET } };
@@ -47,7 +47,7 @@ test('a login at a Redis is refused by name, and left out it is in nobody’s wa
     const staging = stagingWith(provider);
     await expect(stageDeployment(parsed, ['REDIS_URL'], staging)).rejects.toMatchObject({
       code: 'DeploymentInvalid',
-      message: 'secrets.REDIS_URL is a login at a Redis, which a rehearsal does not run.',
+      message: 'secrets.REDIS_URL is a login at a Redis, and there is no redis-server on this machine.',
     });
     const noFirst = { ...staging, firstValue: () => Promise.reject(new Error('asked for a first value')) };
     const { secrets } = await stageDeployment(parsed, ['NEXTAUTH_SECRET'], noFirst);

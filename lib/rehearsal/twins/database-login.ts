@@ -45,6 +45,13 @@ export function urlOf(
   return `${scheme}://${address}${query.length === 0 ? '' : `?${query.join('&')}`}`;
 }
 
+/** The address of a platform's Redis, of the user that is there without being made. Without a server nobody connects. */
+export function redisUrl({ redisServer, seeded }: TwinWorld, platform: string): string {
+  const password = `${seeded.bytes(`Redis password of ${platform}`, 18).toString('base64url')} @:/?#%&'\\`;
+  const { host, port } = redisServer ?? { host: 'localhost', port: 6379 };
+  return `rediss://default:${encodeURIComponent(password)}@${host}:${port}`;
+}
+
 /** libpq's keyword=value form: what holds a space, a quote or a backslash is quoted. */
 export function keywordsOf({ user, password, host, port, database, settings }: LoginParts): string {
   const all = { host, port, user, password, dbname: database, ...settings };

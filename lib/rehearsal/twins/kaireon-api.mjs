@@ -13,6 +13,7 @@ import { databaseSessions } from './database-sessions.mjs';
 import { isText, notFound, serve } from './http-server.mjs';
 import { encryptionOf } from './kaireon-encryption.mjs';
 import { digestOf, notRotated, stores, storesOf } from './kaireon-stores.mjs';
+import { redisSessions } from './redis-sessions.mjs';
 import { tokensOf } from './tokens.mjs';
 import { InvalidVariable, listeningPort, longEnough, required, settingsOrExit } from './variables.mjs';
 
@@ -30,6 +31,7 @@ const settings = settingsOrExit('kaireon-api', (environment) => {
   const key = (/** @type {string} */ name) => longEnough(name, required(environment, name), leastCharacters);
   return {
     databaseUrl: databaseUrl(environment),
+    redisUrl: environment.REDIS_URL ?? '',
     sessions: tokensOf(key('NEXTAUTH_SECRET')),
     oauth: tokensOf(key('JWT_SIGNING_SECRET')),
     encryption: encryptionOf(environment),
@@ -47,7 +49,10 @@ const settings = settingsOrExit('kaireon-api', (environment) => {
 const { encryption, sessions, oauth } = settings;
 const { query } = databaseOf(settings.databaseUrl);
 const { readOne, writeOne, rotate } = storesOf(query, encryption);
-const held = await databaseSessions('kaireon-api', { connectionString: settings.databaseUrl });
+const held = {
+  ...(await databaseSessions('kaireon-api', { connectionString: settings.databaseUrl })),
+  ...(await redisSessions('kaireon-api', settings.redisUrl)),
+};
 
 /** @typedef {import('./http-server.mjs').Reply} Reply */
 /** @typedef {import('./http-server.mjs').Received} Received */

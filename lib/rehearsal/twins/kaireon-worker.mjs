@@ -7,6 +7,7 @@ import { databaseSessions } from './database-sessions.mjs';
 import { notFound, serve } from './http-server.mjs';
 import { encryptionOf } from './kaireon-encryption.mjs';
 import { digestOf, stores, storesOf } from './kaireon-stores.mjs';
+import { redisSessions } from './redis-sessions.mjs';
 import { listeningPort, required, settingsOrExit } from './variables.mjs';
 
 /** Milliseconds that the API may take. */
@@ -14,6 +15,7 @@ const deadline = 10_000;
 
 const settings = settingsOrExit('kaireon-worker', (environment) => ({
   databaseUrl: required(environment, 'DATABASE_URL'),
+  redisUrl: environment.REDIS_URL ?? '',
   encryption: encryptionOf(environment),
   workerSecret: environment.WORKER_SECRET || 'worker-internal',
   apiUrl: required(environment, 'API_URL'),
@@ -21,7 +23,10 @@ const settings = settingsOrExit('kaireon-worker', (environment) => ({
 }));
 const { query } = databaseOf(settings.databaseUrl);
 const { readOne } = storesOf(query, settings.encryption);
-const held = await databaseSessions('kaireon-worker', { connectionString: settings.databaseUrl });
+const held = {
+  ...(await databaseSessions('kaireon-worker', { connectionString: settings.databaseUrl })),
+  ...(await redisSessions('kaireon-worker', settings.redisUrl)),
+};
 
 serve({
   twin: 'kaireon-worker',

@@ -7,9 +7,9 @@ import {
   textAt,
   tokenClient,
 } from '../behaviour.ts';
-import { loginInUrl, loginParts, urlOf } from './database-login.ts';
+import { loginInUrl, loginParts, redisUrl, urlOf } from './database-login.ts';
 import { prepared } from './prepare.ts';
-import { sessionsHeld } from './session-clients.ts';
+import { redisSessionsHeld, sessionsHeld } from './session-clients.ts';
 import { readingClients, type StoredRow, writingClients } from './stored-clients.ts';
 import type { StoredData, Twin, TwinConsumer, TwinUrls, TwinVariables, TwinWorld } from './twin.ts';
 import { WriteRecord } from './write-record.ts';
@@ -54,6 +54,7 @@ export const kaireon: Twin = {
       environment: (world, urls) => ({
         NODE_ENV: 'production',
         ...sessionsHeld(world),
+        ...redisSessionsHeld(world),
         API_KEY_PEPPER: generated(world, 'API_KEY_PEPPER'),
         WEBHOOK_SIGNING_SECRET: generated(world, 'WEBHOOK_SIGNING_SECRET'),
         ML_WORKER_URL: urls['ml-worker'] ?? '',
@@ -66,13 +67,18 @@ export const kaireon: Twin = {
         member('WORKER_SECRET'),
         member('ML_WORKER_API_KEY'),
         member('CRON_SECRET'),
+        member('REDIS_URL'),
       ],
       healthPath: '/api/health',
       desiredCount: 2,
     }),
     worker: service('worker', {
-      environment: (world, urls) => ({ ...sessionsHeld(world), API_URL: urls.api ?? '' }),
-      secrets: [member('DATABASE_URL'), ...keyMembers, member('WORKER_SECRET')],
+      environment: (world, urls) => ({
+        ...sessionsHeld(world),
+        ...redisSessionsHeld(world),
+        API_URL: urls.api ?? '',
+      }),
+      secrets: [member('DATABASE_URL'), ...keyMembers, member('WORKER_SECRET'), member('REDIS_URL')],
       healthPath: '/health',
       desiredCount: 1,
     }),
@@ -94,6 +100,11 @@ export const kaireon: Twin = {
   secrets: {
     DATABASE_URL: {
       initial: (world) => ({ DATABASE_URL: urlOf('postgresql', loginParts(world, 'kaireon', 'kaireon_a')) }),
+      supplied: null,
+      probeUrl: () => null,
+    },
+    REDIS_URL: {
+      initial: (world) => ({ REDIS_URL: redisUrl(world, 'kaireon') }),
       supplied: null,
       probeUrl: () => null,
     },
@@ -152,6 +163,13 @@ export const kaireon: Twin = {
     secret: 'DATABASE_URL',
     databases: ['kaireon'],
     login: (variables) => loginInUrl(variables, 'DATABASE_URL'),
+  },
+
+  redis: {
+    secret: 'REDIS_URL',
+    databases: ['0'],
+    path: '/redis',
+    login: (variables) => loginInUrl(variables, 'REDIS_URL'),
   },
 };
 

@@ -13,11 +13,23 @@ export function sessionsHeld({ databaseServer }: TwinWorld): TwinVariables {
   return databaseServer === undefined ? {} : { HELD_SESSIONS: String(heldSessions) };
 }
 
+/** The same for sessions at a Redis, whose address has no place for an authority. */
+export function redisSessionsHeld({ redisServer }: TwinWorld): TwinVariables {
+  return redisServer === undefined
+    ? {}
+    : { HELD_REDIS_SESSIONS: String(heldSessions), REDIS_CA_FILE: redisServer.authority };
+}
+
 /**
  * @param secret under which the sessions are counted
  * @param services consumers that hold sessions
+ * @param base path under which they are asked
  */
-export function sessionClients(secret: string, services: readonly string[]): readonly Behaviour[] {
+export function sessionClients(
+  secret: string,
+  services: readonly string[],
+  base: string,
+): readonly Behaviour[] {
   return services.map((at) => ({
     name: `sessions of ${at}`,
     secret,
@@ -27,7 +39,7 @@ export function sessionClients(secret: string, services: readonly string[]): rea
       let round = 0;
       return async () => {
         round += 1;
-        const path = round % roundsPerLogin === 0 ? '/sessions/new' : '/sessions/held';
+        const path = round % roundsPerLogin === 0 ? `${base}/new` : `${base}/held`;
         const outcome = await session.send({ method: 'POST', at, path }, reportIn);
         if (outcome.kind === 'served') session.reported(outcome.value);
       };

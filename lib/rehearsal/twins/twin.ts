@@ -20,9 +20,11 @@ export interface TwinWorld {
    * Left out: the platform holds no session.
    */
   readonly databaseServer?: DatabaseServer;
+  /** The run's Redis, for a platform whose login at it rotates. Left out: the platform holds no session at one. */
+  readonly redisServer?: DatabaseServer;
 }
 
-/** Where a PostgreSQL answers. */
+/** Where a server answers. */
 export interface DatabaseServer {
   readonly host: string;
   readonly port: number;
@@ -36,12 +38,14 @@ export interface DatabaseLogin {
   readonly password: string;
 }
 
-/** How a platform uses its PostgreSQL, for runs that rotate the login. */
+/** How a platform uses its PostgreSQL, or its Redis, for runs that rotate the login. */
 export interface TwinDatabase {
   /** The secret's key in the deployment file. Every consumer that refers to it holds sessions, and opens new ones. */
   readonly secret: string;
   /** The databases that it leads to, the chief one first. */
   readonly databases: readonly [string, ...string[]];
+  /** Where its services answer who asks them to use their sessions. Default: `/sessions`. */
+  readonly path?: string;
   /** The login in the secret's variables, read as the platform does and not as Keyturn does. */
   login(variables: TwinVariables): DatabaseLogin;
 }
@@ -128,6 +132,8 @@ export interface Twin {
   stored?(world: TwinWorld): StoredData;
   /** Left out: no secret of it is a login at a database. */
   readonly database?: TwinDatabase;
+  /** Left out: no secret of it is a login at a Redis. */
+  readonly redis?: TwinDatabase;
   /** A person repairs the instances that do not come up. Left out: all do. */
   heal?(running: { readonly urls: TwinUrls }): Promise<void>;
 }
