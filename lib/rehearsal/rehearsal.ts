@@ -9,24 +9,19 @@ import { http } from '../../lambdas/adapters/http.ts';
 import { clock } from '../../lambdas/adapters/platform.ts';
 import type { Deployment } from '../../lambdas/contract/deployment.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
-import type { Engine } from '../../lambdas/contract/target.ts';
 import type { ResolvedSecret } from '../deployment/resolve.ts';
 import { refuseBadFiles } from './bad-files.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
 import { account, region } from './endpoint/wire.ts';
 import { type Played, play } from './play.ts';
 import type { Progress } from './progress.ts';
-import { noRedis } from './redis.ts';
 import type { Report } from './report.ts';
 import { judge } from './rules.ts';
-import { startRunDatabase } from './run-database.ts';
-import { startRunRedis } from './run-redis.ts';
 import type { RunServers } from './run-server.ts';
+import { startRunServers } from './run-servers.ts';
 import { type Scenario, type Stage, scenarios } from './scenarios.ts';
 import { scheduled } from './scheduled.ts';
-import type { ServerLog } from './server-log.ts';
 import { type StagedDeployment, type StagedSecret, stageDeployment } from './stage-deployment.ts';
-import { engineOf } from './stage-login.ts';
 import { synthesise } from './synthesise.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
 import { twins } from './twins/catalogue.ts';
@@ -68,16 +63,8 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     .reduce((sum, one) => ({ tried: sum.tried + one.tried, refused: sum.refused + one.refused }), none);
   const provider = await startProvider();
   const running: Running[] = [];
-  const storing = chosen.filter(movesData).map(({ deployment }) => deployment.platform);
-  const database =
-    storing.length > 0 || chosen.some(logsInAt('postgres'))
-      ? await startRunDatabase([...new Set(storing)])
-      : null;
-  const redis = chosen.some(logsInAt('redis')) && noRedis() === null ? await startRunRedis() : null;
-  const servers: RunServers = {
-    ...(database === null ? {} : { postgres: database }),
-    ...(redis === null ? {} : { redis }),
-  };
+  const runServers = await startRunServers(chosen);
+  const { servers } = runServers;
   try {
     const world = { seeded: values, provider };
     const staging = {
@@ -89,12 +76,7 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     };
     const staged: StagedDeployment[] = [];
     for (const one of chosen) {
-      // A platform whose data nobody moves has no database in this run, whatever others have.
-      const databaseUrl = database !== null && movesData(one) ? { databaseUrl: database.databaseUrl } : {};
-      const databaseServer =
-        database !== null && logsInAt('postgres')(one) ? { databaseServer: database.server } : {};
-      const redisServer = redis !== null && logsInAt('redis')(one) ? { redisServer: redis.server } : {};
-      const here = { ...staging, world: { ...world, ...databaseUrl, ...databaseServer, ...redisServer } };
+      const here = { ...staging, world: { ...world, ...runServers.worldOf(one) } };
       staged.push(await stageDeployment(one.deployment, one.keys, here));
     }
     for (const login of staged.flatMap(({ logins }) => logins)) {
@@ -124,7 +106,7 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
     for (const platform of running) played.push(...(await playAll(platform, progress)));
     played.push(...(await scheduled(running, client, progress, { http, clock })));
 
-    const serverLogs = await searched(servers, client);
+    const serverLogs = await runServers.search(client);
     const { leaks, watched } = await client.leaks();
     const rules = judge({ played, rotationsAfterDeploy, leaks, watched, serverLogs, badFiles });
     const secrets = played.map(({ row }) => row);
@@ -132,29 +114,8 @@ export async function rehearse({ chosen, seed, client, progress }: Rehearsal): P
   } finally {
     await Promise.allSettled(running.map(({ traffic }) => traffic.stop()));
     await provider.close();
-    await Promise.allSettled(Object.values(servers).map((server) => server.stop()));
+    await runServers.stop();
   }
-}
-
-/** Has the endpoint search what each server of the run has logged. */
-async function searched(servers: RunServers, client: AccountClient): Promise<ServerLog[]> {
-  const found: ServerLog[] = [];
-  for (const server of Object.values(servers)) {
-    const log = await server.log();
-    const counted = server.counted(log);
-    await client.scan(log, counted.name);
-    found.push(counted);
-  }
-  return found;
-}
-
-function logsInAt(engine: Engine): (chosen: Chosen) => boolean {
-  return ({ deployment: { platform, secrets }, keys }) =>
-    keys.some((key) => engineOf(platform, key, secrets[key]) === engine);
-}
-
-function movesData({ deployment, keys }: Chosen): boolean {
-  return keys.some((key) => deployment.secrets[key]?.reencrypt !== undefined);
 }
 
 /** RotateSecret is refused while a test run goes on. @throws Error that names a secret whose test failed. */

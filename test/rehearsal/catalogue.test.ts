@@ -7,6 +7,7 @@ import { parseDocument } from '../../lambdas/contract/document.ts';
 import { checkRules, Rules } from '../../lambdas/contract/format.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { resolveDeployment } from '../../lib/deployment/resolve.ts';
+import { ledTo } from '../../lib/rehearsal/stage-login.ts';
 import { startTraffic } from '../../lib/rehearsal/traffic.ts';
 import { twins } from '../../lib/rehearsal/twins/catalogue.ts';
 import { type Provider, startProvider } from '../../lib/rehearsal/twins/provider.ts';
@@ -56,7 +57,7 @@ describe('the twins', () => {
 
   it.each(platforms)('of $platform cover its example deployments', ({ platform, twin }) => {
     // A login, or a key of stored data, may have an example of its own.
-    const all = examplesOf(platform).filter((deployment) => !leadsToRedis(deployment));
+    const all = examplesOf(platform);
     expect(new Set(Object.keys(twin.consumers))).toEqual(
       new Set(all.flatMap(({ consumers }) => Object.keys(consumers))),
     );
@@ -88,7 +89,7 @@ describe('the twins', () => {
     const at = await world();
     const logins = examplesOf(platform)
       .flatMap((deployment) => resolveDeployment(deployment).secrets)
-      .filter(({ engine }) => engine !== null && engine !== 'redis');
+      .filter(({ engine }) => engine !== null);
     expect(logins.length).toBeGreaterThan(0);
     for (const { key, class: definition, settings } of logins) {
       const values = twin.secrets[key]?.initial(at) ?? {};
@@ -96,7 +97,7 @@ describe('the twins', () => {
       expect(Object.keys(values)).toEqual(expect.arrayContaining([...bound.variables()]));
       const [own] = bound.logins(parseDocument(new Sensitive(JSON.stringify(values)), key));
       const { user, password } = (await own?.login()) ?? {};
-      expect({ user, password: password?.reveal() }).toEqual(twin.database?.login(values));
+      expect({ user, password: password?.reveal() }).toEqual(ledTo(key, twin)?.login(values));
     }
   });
 
@@ -135,11 +136,6 @@ describe('the twins', () => {
     expect(tally.counts()).toMatchObject({ failed: 0, refused: 0, degraded: 0 });
   });
 });
-
-/** The twins hold no sessions at a Redis yet: such an example is not rehearsed. */
-function leadsToRedis(deployment: Parameters<typeof resolveDeployment>[0]): boolean {
-  return resolveDeployment(deployment).secrets.some(({ engine }) => engine === 'redis');
-}
 
 /** The secrets of the example deployment that rotate without a person's consent. */
 function rotating({ platform }: Twin): string[] {

@@ -11,7 +11,15 @@ import { loginInUrl, loginParts, redisUrl, urlOf } from './database-login.ts';
 import { prepared } from './prepare.ts';
 import { redisSessionsHeld, sessionsHeld } from './session-clients.ts';
 import { readingClients, type StoredRow, writingClients } from './stored-clients.ts';
-import type { StoredData, Twin, TwinConsumer, TwinUrls, TwinVariables, TwinWorld } from './twin.ts';
+import type {
+  StoredData,
+  Twin,
+  TwinConsumer,
+  TwinSecret,
+  TwinUrls,
+  TwinVariables,
+  TwinWorld,
+} from './twin.ts';
 import { WriteRecord } from './write-record.ts';
 
 /** Whose data it is: a rotation goes from one to the next. */
@@ -98,16 +106,10 @@ export const kaireon: Twin = {
   },
 
   secrets: {
-    DATABASE_URL: {
-      initial: (world) => ({ DATABASE_URL: urlOf('postgresql', loginParts(world, 'kaireon', 'kaireon_a')) }),
-      supplied: null,
-      probeUrl: () => null,
-    },
-    REDIS_URL: {
-      initial: (world) => ({ REDIS_URL: redisUrl(world, 'kaireon') }),
-      supplied: null,
-      probeUrl: () => null,
-    },
+    DATABASE_URL: kept((world) => ({
+      DATABASE_URL: urlOf('postgresql', loginParts(world, 'kaireon', 'kaireon_a')),
+    })),
+    REDIS_URL: kept((world) => ({ REDIS_URL: redisUrl(world, 'kaireon') })),
     NEXTAUTH_SECRET: made('NEXTAUTH_SECRET'),
     JWT_SIGNING_SECRET: made('JWT_SIGNING_SECRET'),
     [key]: {
@@ -178,12 +180,13 @@ function generated({ seeded }: TwinWorld, name: string): string {
   return seeded.bytes(name, 32).toString('hex');
 }
 
-function made(name: string): Twin['secrets'][string] {
-  return {
-    initial: (world): TwinVariables => ({ [name]: generated(world, name) }),
-    supplied: null,
-    probeUrl: () => null,
-  };
+function made(name: string): TwinSecret {
+  return kept((world) => ({ [name]: generated(world, name) }));
+}
+
+/** What nobody supplies, and no probe on another machine is sent with. */
+function kept(initial: TwinSecret['initial']): TwinSecret {
+  return { initial, supplied: null, probeUrl: () => null };
 }
 
 function tenantKeys({ seeded }: TwinWorld): TwinVariables {
