@@ -69,29 +69,36 @@ export function pagesOf(
   writer: Connection,
   range: Bounds = { after: null, upTo: null },
 ): Pages {
-  const select = selectOf(column, facts, range);
+  const selects = { all: selectOf(column, facts, range), others: selectOthersOf(column, facts, range) };
   const update = updateOf(column, facts);
-  const names = { later: nameOf(select.later), update: nameOf(update) };
+  const updateName = nameOf(update);
   const cells = cellsOf(column);
 
   return {
     async read(done, limit) {
       if (done === null) own.rewind();
       const after = done ?? range.after;
-      const most = own.known ? limit * mostPassedOver : limit;
-      const asked = [most, limit, own.next(mostTransactions)];
+      const place = [...(after ?? []), ...(range.upTo ?? [])];
+      const { first, later, name } = own.known ? selects.others : selects.all;
+      const most = limit * mostPassedOver;
+      const asked = own.known ? [most, limit, own.next(mostTransactions)] : [limit];
       const { rows } =
         after === null
-          ? await reader.query(select.first, [...asked, ...(range.upTo ?? [])])
-          : await reader.query(select.later, [...asked, ...after, ...(range.upTo ?? [])], names.later);
+          ? await reader.query(first, [...asked, ...place])
+          : await reader.query(later, [...asked, ...place], name);
       const end = rows.at(-1);
       if (end === undefined) return { rows: [], end: null, seen: 0, last: true };
       own.reached(String(end.xmin_text));
+      const told = { end: cells.key.map((name) => String(end[name])) };
+      const read = (some: readonly Cells[]) => some.map((row) => rowOf(row, cells));
+      if (!own.known) {
+        return { ...told, rows: read(rows), seen: rows.length, last: rows.length < limit && isWhole(rows) };
+      }
       const seen = end.nth === null ? rows.length : Number(end.nth);
       return {
+        ...told,
         // The last row of a page is told even where it is passed over.
-        rows: (end.stored === null ? rows.slice(0, -1) : rows).map((row) => rowOf(row, cells)),
-        end: cells.key.map((name) => String(end[name])),
+        rows: read(end.stored === null ? rows.slice(0, -1) : rows),
         seen,
         last: end.is_end === 't' && seen < most,
       };
@@ -108,7 +115,7 @@ export function pagesOf(
           rows.map(({ stored }) => stored),
           ...(column.version === undefined ? [] : [version ?? null]),
         ],
-        names.update,
+        updateName,
       );
       const [told] = answered;
       if (told === undefined) return changed;
@@ -138,53 +145,99 @@ function typesOf({ key }: Column, { columns }: Facts): readonly string[] {
   return key.map((name) => columns.get(name)?.type ?? 'text');
 }
 
-/** `$1` rows that may be passed over or looked at, `$2` that may be looked at, `$3` the transactions that are passed over. */
-function selectOf(
+/** The first page of a column, and those after a place. */
+interface Selects {
+  readonly first: string;
+  readonly later: string;
+  /** Of `later`, as a prepared statement. */
+  readonly name: string;
+}
+
+/** `$1` rows, from a place on or from the first. */
+function selectOf(column: Column, facts: Facts, range: Bounds): Selects {
+  const value = quoted(column.column);
+  const { read, cells, along } = partsOf(column);
+  // The length of a large value is known without reading it, so that what is left out costs nothing.
+  const page = (bound: string) =>
+    `SELECT ${cells.join(', ')} FROM (
+       SELECT *, sum(octet_length(stored)) OVER (ORDER BY ${along} ROWS UNBOUNDED PRECEDING) - octet_length(stored) AS before
+         FROM (SELECT ${[...read, `${value} AS stored`].join(', ')} FROM ${tableOf(column)} WHERE ${value} IS NOT NULL${bound} ORDER BY ${column.key.map(quoted).join(', ')} LIMIT $1) AS page
+     ) AS sized WHERE before <= ${mostPageBytes} ORDER BY ${along}`;
+  return boundBy(column, facts, range, 2, page);
+}
+
+/**
+ * Without the rows that the sweep has written itself. `$1` rows that may be passed over or looked at, `$2` that may be
+ * looked at, `$3` the transactions that are passed over.
+ */
+function selectOthersOf(column: Column, facts: Facts, range: Bounds): Selects {
+  const value = quoted(column.column);
+  const { read, cells, along } = partsOf(column);
+  const stored = `CASE WHEN xmin = ANY($3::xid[]) THEN NULL ELSE ${value} END AS stored`;
+  // Few of them are told: NULL costs nothing.
+  const outer = [...cells, 'nullif(nth, looked_at) AS nth', 'nullif(is_end, false) AS is_end'];
+  const page = (bound: string) =>
+    `SELECT ${outer.join(', ')} FROM (
+       SELECT *, row_number() OVER along AS nth, count(stored) OVER along AS looked_at, lead(true) OVER along IS NULL AS is_end,
+              coalesce(sum(octet_length(stored)) OVER along - coalesce(octet_length(stored), 0), 0) AS before
+         FROM (SELECT ${[...read, stored].join(', ')} FROM ${tableOf(column)} WHERE ${value} IS NOT NULL${bound} ORDER BY ${column.key.map(quoted).join(', ')} LIMIT $1) AS page
+       WINDOW along AS (ORDER BY ${along} ROWS UNBOUNDED PRECEDING)
+     ) AS sized WHERE before <= ${mostPageBytes} AND looked_at <= $2 AND (stored IS NOT NULL OR is_end) ORDER BY ${along}`;
+  return boundBy(column, facts, range, 4, page);
+}
+
+/** What both read of a row beside its value, what they tell of it, and the order of the key. */
+function partsOf(column: Column): {
+  readonly read: readonly string[];
+  readonly cells: readonly string[];
+  readonly along: string;
+} {
+  const extra = column.additionalData ?? [];
+  const { key, extra: extraCells } = cellsOf(column);
+  return {
+    read: [
+      ...column.key.map((name, index) => `${quoted(name)} AS raw${index}`),
+      'xmin AS written_by',
+      ...(column.version === undefined ? [] : [`${quoted(column.version)}::text AS version`]),
+      ...extra.map((name, index) => `${quoted(name)}::text AS extra${index}`),
+    ],
+    cells: [
+      // As text only now: what is passed over needs none.
+      ...key.map((name, index) => `raw${index}::text AS ${name}`),
+      'written_by::text AS xmin_text',
+      'stored',
+      ...(column.version === undefined ? [] : ['version']),
+      ...extraCells,
+    ],
+    along: key.map((_, index) => `raw${index}`).join(', '),
+  };
+}
+
+/** @param from the number of the first parameter that names a place. */
+function boundBy(
   column: Column,
   facts: Facts,
   { upTo }: Bounds,
-): { readonly first: string; readonly later: string } {
-  const key = column.key.map(quoted);
-  const value = quoted(column.column);
-  const raw = key.map((_, index) => `raw${index}`).join(', ');
-  const extra = column.additionalData ?? [];
-  const cells = cellsOf(column);
-  const inner = [
-    ...key.map((name, index) => `${name} AS raw${index}`),
-    'xmin AS written_by',
-    `CASE WHEN xmin = ANY($3::xid[]) THEN NULL ELSE ${value} END AS stored`,
-    ...(column.version === undefined ? [] : [`${quoted(column.version)}::text AS version`]),
-    ...extra.map((name, index) => `${quoted(name)}::text AS extra${index}`),
-  ].join(', ');
-  const outer = [
-    // As text only now: what is passed over needs none.
-    ...cells.key.map((name, index) => `raw${index}::text AS ${name}`),
-    'written_by::text AS xmin_text',
-    'stored',
-    ...(column.version === undefined ? [] : ['version']),
-    ...cells.extra,
-    // Few of them are told: NULL costs nothing.
-    'nullif(nth, looked_at) AS nth',
-    'nullif(is_end, false) AS is_end',
-  ].join(', ');
-  // The length of a large value is known without reading it, so that what is left out costs nothing.
-  const page = (bound: string) =>
-    `SELECT ${outer} FROM (
-       SELECT *, row_number() OVER along AS nth, count(stored) OVER along AS looked_at, lead(true) OVER along IS NULL AS is_end,
-              coalesce(sum(octet_length(stored)) OVER along - coalesce(octet_length(stored), 0), 0) AS before
-         FROM (SELECT ${inner} FROM ${tableOf(column)} WHERE ${value} IS NOT NULL${bound} ORDER BY ${key.join(', ')} LIMIT $1) AS page
-       WINDOW along AS (ORDER BY ${raw} ROWS UNBOUNDED PRECEDING)
-     ) AS sized WHERE before <= ${mostPageBytes} AND looked_at <= $2 AND (stored IS NOT NULL OR is_end) ORDER BY ${raw}`;
-  const whole = `(${key.join(', ')})`;
+  from: number,
+  page: (bound: string) => string,
+): Selects {
+  const whole = `(${column.key.map(quoted).join(', ')})`;
   const placeFrom = (first: number) =>
     `(${typesOf(column, facts)
       .map((type, index) => `$${index + first}::${type}`)
       .join(', ')})`;
   const endFrom = (first: number) => (upTo === null ? '' : ` AND ${whole} <= ${placeFrom(first)}`);
-  return {
-    first: page(endFrom(4)),
-    later: page(` AND ${whole} > ${placeFrom(4)}${endFrom(4 + key.length)}`),
-  };
+  const later = page(` AND ${whole} > ${placeFrom(from)}${endFrom(from + column.key.length)}`);
+  return { first: page(endFrom(from)), later, name: nameOf(later) };
+}
+
+/**
+ * Whether a page of fewer rows than were asked for ends with the column, and was not cut for its bytes. A character has
+ * four bytes at most, whatever the encoding of the database: where it may have been cut, another page is read.
+ */
+function isWhole(rows: readonly Cells[]): boolean {
+  const length = ({ stored }: Cells) => (Buffer.isBuffer(stored) ? stored.length : String(stored).length);
+  return rows.reduce((sum, row) => sum + length(row), 0) * 4 <= mostPageBytes;
 }
 
 /**

@@ -517,6 +517,36 @@ test('a wrong password of the administrator touches nothing, and once it is righ
   expect(await works(shop)).toBe(true);
 });
 
+test.each([
+  ['a master user', 'CREATEROLE'],
+  ['a superuser', 'SUPERUSER'],
+])(
+  '%s rotates by itself, and the users that it prepares rotate with its new password',
+  async (_what, rights) => {
+    const user = `admin${randomUUID().replaceAll('-', '').slice(0, 8)}`;
+    await root.query(`CREATE ROLE ${user} LOGIN ${rights} PASSWORD '${first(user)}'`);
+    const own = new Account(
+      { dsn: 'ADMIN_URL', tls: { authorities: { pem: server.ca ?? '' } } },
+      { target, credential: () => Promise.reject(new Error('nobody else is asked')) },
+    );
+    accounts.push(own);
+    const url = `postgres://${user}:${first(user)}@localhost:${server.port}/postgres`;
+    await own.created(JSON.stringify({ ADMIN_URL: url }));
+    const passwordNow = () => new URL(own.document().value('ADMIN_URL').reveal()).password;
+    const shop = await account('pair', {
+      admin: passwordNow,
+      options: { admin: { user, password: { secret: 'own', member: 'password' } } },
+    });
+    const appUser = new URL(shop.document().value('DATABASE_URL').reveal()).username;
+    await root.query(`GRANT ${appUser} TO ${user} WITH ADMIN TRUE`);
+    await own.rotate();
+    expect(passwordNow()).not.toBe(first(user));
+    await shop.rotate();
+    expect(await works(shop)).toBe(true);
+    expect(shop.failures()).toEqual([]);
+  },
+);
+
 test('a rotation takes two connections and no refused login, be it of one user or of two', async () => {
   const connections = (text: string) => text.match(/connection received/g)?.length ?? 0;
   const refused = (text: string) => text.match(/authentication failed/g)?.length ?? 0;
