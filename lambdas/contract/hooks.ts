@@ -78,7 +78,8 @@ export interface RedeployHook<Consumer, Port> {
   statements(consumer: Consumer): readonly IamStatement[];
   /**
    * What it restarts, each by a name that is the same for every consumer that restarts it. Declared by a hook
-   * that carries values itself; for the others the age of a restart tells all. Default: none.
+   * that carries values itself, and by one whose look and restart are two calls that another may come between.
+   * Default: none.
    */
   restarts?(consumer: Consumer): readonly string[];
   /**

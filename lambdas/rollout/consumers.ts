@@ -8,6 +8,8 @@ export interface NamedConsumer {
   readonly name: string;
   /** Whether another secret of the deployment reaches what it restarts. */
   readonly shared: boolean;
+  /** Secrets before this one, in the order of the deployment, that reach what it restarts. */
+  readonly turn: number;
   readonly hook: BoundConsumer;
 }
 
@@ -18,13 +20,22 @@ export function renewingOf({ secretId, versionId, publishedAt }: RolloutState): 
 
 /** The consumers of a secret, each with its hook. @throws KeyturnError SettingsInvalid */
 export function consumersOf(secret: SecretSettings, context: StageContext): NamedConsumer[] {
-  const others = context.settings.secrets
-    .filter(({ key }) => key !== secret.key)
-    .flatMap((other) => other.consumers.map((consumer) => restartsOf(bound(other, consumer, context))));
-  const reached = new Set(others.flat());
+  const { secrets } = context.settings;
+  const reached = secrets.map((one) =>
+    one.key === secret.key
+      ? new Set<string>()
+      : new Set(one.consumers.flatMap((consumer) => restartsOf(bound(one, consumer, context)))),
+  );
+  const own = secrets.findIndex(({ key }) => key === secret.key);
   return secret.consumers.map((consumer) => {
     const hook = bound(secret, consumer, context);
-    return { name: consumer.name, hook, shared: restartsOf(hook).some((what) => reached.has(what)) };
+    const sharing = reached.map((by) => restartsOf(hook).some((what) => by.has(what)));
+    return {
+      name: consumer.name,
+      hook,
+      shared: sharing.includes(true),
+      turn: sharing.slice(0, own).filter(Boolean).length,
+    };
   });
 }
 

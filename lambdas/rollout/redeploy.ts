@@ -9,6 +9,12 @@ import { secretOf } from './secret-of.ts';
 const firstWait = 200;
 const longestWait = 15_000;
 
+/**
+ * Milliseconds between the turns of secrets that reach the same consumer. Rollouts that come here at the same moment
+ * would each look before the other restarts it, and restart it twice; a look and a restart take less than that.
+ */
+const turnTime = 1_000;
+
 /** Milliseconds that must be left for one more look and the answer. */
 const margin = 20_000;
 
@@ -55,7 +61,12 @@ async function renew(
   context: StageContext,
 ): Promise<void> {
   const { clock } = context.ports;
-  await Promise.all(consumers.map(({ hook, shared }) => hook.begin({ ...renewing, shared }, clock)));
+  await Promise.all(
+    consumers.map(async ({ hook, shared, turn }) => {
+      if (turn > 0) await clock.sleep(turn * turnTime);
+      await hook.begin({ ...renewing, shared }, clock);
+    }),
+  );
   for (let wait = firstWait; ; wait = Math.min(wait * 1.5, longestWait)) {
     const missing = await missingOf(consumers, renewing, context);
     if (missing.length === 0) return;

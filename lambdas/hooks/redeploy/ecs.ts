@@ -94,6 +94,8 @@ export const hook = defineRedeploy<Consumer, Ecs>({
 
   check: () => null,
 
+  restarts: ({ cluster, service }) => [`ecs/${cluster}/${service}`],
+
   quiesceStatements: ({ cluster, service }) => [
     {
       actions: ['ecs:TagResource', 'ecs:UntagResource'],

@@ -111,6 +111,43 @@ describe('restarts', () => {
     expect(forced).toEqual([finished + 20_000]);
   });
 
+  test('nor twice where both look at the same moment: each has its turn', async () => {
+    const forced: number[] = [];
+    const { clock, context } = world(
+      (time) => {
+        const { ecs } = new Application(
+          time,
+          () => ({ value: 'v', document: {} }),
+          () => true,
+        );
+        // ECS takes its time to answer, and to do what it is asked.
+        const late = async () => new Promise<void>((resolve) => time.after(300, resolve));
+        const slow: Ecs = {
+          ...ecs,
+          state: async (cluster, service) => {
+            const state = await ecs.state(cluster, service);
+            await late();
+            return state;
+          },
+          forceDeployment: async (cluster, service) => {
+            await late();
+            forced.push(time.now());
+            return ecs.forceDeployment(cluster, service);
+          },
+        };
+        return [ecsHook.connect(slow)];
+      },
+      [secret('one', ['web'], true), secret('aside', ['queue'], true), secret('other', ['web'], true)],
+    );
+    await clock.advance(60_000);
+    const finished = clock.now();
+    await clock.advance(20_000);
+    const both = ['other', 'one'].map((name) => stage.run(stateOf(name, finished), context));
+    await clock.advance(120_000);
+    await Promise.all(both);
+    expect(forced).toEqual([finished + 20_600]);
+  });
+
   test('a service that was restarted before a version was published is restarted again', async () => {
     const restarts: number[] = [];
     const { clock, context } = world(
