@@ -83,6 +83,7 @@ export const secretClass = defineClass<Options>({
   },
 
   oldValue: {
+    mark: (context) => oldValueOf(context.options).mark(context),
     uses: (context) => oldValueOf(context.options).uses(context),
     patienceMinutes: (options) => oldValueOf(options).patienceMinutes(options),
     endUses: (context) => oldValueOf(context.options).endUses(context),

@@ -163,6 +163,7 @@ export const secretClass = defineClass<Options>({
 
   oldValue: {
     patienceMinutes: (options) => options.endSessionsAfterMinutes,
+    mark: async ({ options, document, target }) => (await target.mark?.(loginOf(options, document))) ?? null,
     uses: (context) => atServer(context, true, (session) => session.uses(asked(context))),
     endUses: (context) => atServer(context, true, (session) => session.endUses(asked(context))),
     disable(context) {

@@ -33,6 +33,12 @@ export const completedTag = 'keyturn:completed';
  */
 export const disabledTag = 'keyturn:disabled';
 
+/**
+ * The tag that tells where the sessions at a target stood before the consumers of a version restarted, for targets that
+ * do not tell when a session began: `<version> <mark>`.
+ */
+export const sessionsTag = 'keyturn:sessions';
+
 /** The tag that names the version whose rollout was rolled back last. */
 export const rolledBackTag = 'keyturn:rolled-back';
 

@@ -1,5 +1,5 @@
 import type { SecretDocument } from './document.ts';
-import type { TargetPorts, Use } from './target.ts';
+import type { Moment, TargetPorts, Use } from './target.ts';
 
 /** What becomes of an old value at its target. */
 export interface OldValueContext<Options> extends TargetPorts {
@@ -9,11 +9,15 @@ export interface OldValueContext<Options> extends TargetPorts {
   /** One that was current before it. */
   readonly old: SecretDocument;
   /** When the new one became current. */
-  readonly since: Date;
+  readonly since: Moment;
 }
+
+export type MarkContext<Options> = Pick<OldValueContext<Options>, 'options' | 'document' | keyof TargetPorts>;
 
 /** For classes whose old value goes on working at its target until it is taken away there. */
 export interface OldValue<Options> {
+  /** Where the target's sessions stand, as `Target.mark` says it; null: nothing to note. */
+  mark(context: MarkContext<Options>): Promise<string | null>;
   /** Who still uses it; empty: nobody. */
   uses(context: OldValueContext<Options>): Promise<readonly Use[]>;
   /**
@@ -27,6 +31,8 @@ export interface OldValue<Options> {
 
 /** The same with the options bound. */
 export interface BoundOldValue {
+  /** @param document the current one */
+  mark(document: SecretDocument): Promise<string | null>;
   uses(documents: OldValueDocuments): Promise<readonly Use[]>;
   patienceMinutes(): number | null;
   endUses(documents: OldValueDocuments): Promise<void>;
@@ -42,6 +48,7 @@ export function boundOldValue<Options>(
 ): BoundOldValue {
   const given = (documents: OldValueDocuments) => ({ ...documents, ...ports, options });
   return {
+    mark: (document) => oldValue.mark({ document, ...ports, options }),
     uses: (documents) => oldValue.uses(given(documents)),
     patienceMinutes: () => oldValue.patienceMinutes(options),
     endUses: (documents) => oldValue.endUses(given(documents)),

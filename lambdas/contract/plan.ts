@@ -89,7 +89,7 @@ export const plans = {
   },
   'second-credential': {
     does: 'old and new work side by side at the target; restart what reads it, wait until the old one is unused, disable it',
-    stages: ['settle', 'redeploy', 'verify', 'drain', 'disable', 'prove', 'complete'],
+    stages: ['settle', 'mark-sessions', 'redeploy', 'verify', 'drain', 'disable', 'prove', 'complete'],
   },
   'redeploy-instances': {
     does: 'the new key is current; restart the platform, then redeploy every instance that holds a token of the old key',

@@ -164,6 +164,8 @@ export const RolloutState = z.strictObject({
   lastProvenVersionId: z.optional(z.string()),
   /** Seconds that the old value is still held. */
   holdSeconds: z.optional(z.int().check(z.minimum(0))),
+  /** Where the sessions at the target stood before the consumers restarted: a number and a server's name. */
+  sessionMark: z.optional(z.nullable(z.string())),
   /** Consumers that the redeploy stage found healthy and younger than the version. */
   consumersRenewed: z.optional(z.int()),
   /** The ids of the platform's instances; after they were renewed, how it went with each. */

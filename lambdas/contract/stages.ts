@@ -136,6 +136,12 @@ export const stages = {
       lambdaFaults,
     ],
   },
+  'mark-sessions': {
+    does: 'notes where the sessions at the target stand, if it does not tell when one began: those of the restarted consumers come later',
+    timeoutSeconds: 60,
+    retry: [later, asleep, lambdaFaults],
+    onFailure: 'roll-back',
+  },
   drain: {
     does: 'counts what still uses the old value at its target: goes on only when nothing does',
     timeoutSeconds: 120,

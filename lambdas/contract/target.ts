@@ -63,11 +63,18 @@ export interface Use {
   readonly sessions: number;
 }
 
+/** A moment, for servers that tell times and for those that do not. */
+export interface Moment {
+  readonly at: Date;
+  /** What `Target.mark` returned soon after it; null: nothing was marked. */
+  readonly mark: string | null;
+}
+
 /** Which sessions are meant. */
 export interface UsesAsked {
   readonly user: string;
-  /** Only those that were opened before. Left out: all of this user. */
-  readonly openedBefore?: Date;
+  /** Only those that are not known to have been opened later. Left out: all of this user. */
+  readonly openedBefore?: Moment;
 }
 
 /**
@@ -116,6 +123,13 @@ export interface Target {
    * Left out: an engine that only knows whether it is let in. Never fails.
    */
   reach?(login: TargetLogin): Promise<readonly ReachedStep[]>;
+  /**
+   * Where the server's numbers of sessions stand: what gets a higher one was opened later. Holds the signs of a tag's
+   * value only (letters, digits, `_.:/=+-@`), and at most 150 of them. Left out: an engine that tells when a session began.
+   *
+   * @returns null where this user cannot know.
+   */
+  mark?(login: TargetLogin): Promise<string | null>;
 }
 
 /** The way to the servers of one kind: what a file in `lambdas/adapters/targets` exports. */
@@ -150,6 +164,7 @@ export function targetOf(connected: readonly ConnectedTarget[]): Target {
       const target = of(login);
       return target.reach?.(login) ?? [await loggedIn(target, login)];
     },
+    mark: async (login) => (await of(login).mark?.(login)) ?? null,
   };
 }
 

@@ -68,6 +68,8 @@ export const alternatingUsers: Strategy = {
 
   oldValue: {
     patienceMinutes: ({ endSessionsAfterMinutes }) => endSessionsAfterMinutes,
+    // For the time when its turn has come again, and its old password went when the new one was set.
+    mark: async ({ options, document, target }) => (await target.mark?.(loginOf(options, document))) ?? null,
     uses: (context) => atServer(context, (session, asked) => session.uses(asked)),
     endUses: (context) => atServer(context, (session, asked) => session.endUses(asked)),
     async disable(context) {

@@ -41,6 +41,7 @@ export const dualPassword: Strategy = {
 
   oldValue: {
     patienceMinutes: ({ endSessionsAfterMinutes }) => endSessionsAfterMinutes,
+    mark: async ({ options, document, target }) => (await target.mark?.(loginOf(options, document))) ?? null,
     uses: (context) => asCurrent(context, (session) => session.uses(asked(context))),
     endUses: (context) => asCurrent(context, (session) => session.endUses(asked(context))),
     disable: (context) =>

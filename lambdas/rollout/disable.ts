@@ -2,7 +2,7 @@ import { disabledTag } from '../contract/marks.ts';
 import { parseRolloutState } from '../contract/rollout-state.ts';
 import type { StageDefinition } from '../contract/stage.ts';
 import { oldValueOf } from './class-of.ts';
-import { askedWhileCurrent, currentDocument, oldDocuments } from './old-documents.ts';
+import { askedWhileCurrent, currentDocument, oldDocuments, publication } from './old-documents.ts';
 import { secretOf } from './secret-of.ts';
 
 /** Takes the old value away at its target, and says so on the secret before it does. May run twice. */
@@ -20,7 +20,7 @@ export const stage: StageDefinition = {
     const secret = secretOf(context, state);
     const oldValue = oldValueOf(secret, context.ports);
     const document = await currentDocument(state, secret, context);
-    const since = new Date(state.publishedAt);
+    const since = publication(state);
     const former = await oldDocuments(state, document, context);
     await context.ports.secrets.tag(state.secretId, new Map([[disabledTag, state.versionId]]));
     for (const old of former) {

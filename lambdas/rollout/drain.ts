@@ -3,7 +3,7 @@ import { parseRolloutState, type RolloutState } from '../contract/rollout-state.
 import type { StageContext, StageDefinition } from '../contract/stage.ts';
 import type { Use } from '../contract/target.ts';
 import { oldValueOf } from './class-of.ts';
-import { askedWhileCurrent, currentDocument, oldDocuments } from './old-documents.ts';
+import { askedWhileCurrent, currentDocument, oldDocuments, publication } from './old-documents.ts';
 import { secretOf } from './secret-of.ts';
 
 /** Most names of a message: a pool may name each of its connections. */
@@ -26,7 +26,7 @@ export const stage: StageDefinition = {
     const secret = secretOf(context, state);
     const oldValue = oldValueOf(secret, context.ports);
     const document = await currentDocument(state, secret, context);
-    const since = new Date(state.publishedAt);
+    const since = publication(state);
     const isOverdue = overdue(state, oldValue.patienceMinutes(), context);
     for (const old of await oldDocuments(state, document, context)) {
       const uses = await askedWhileCurrent(state, context, async () => {

@@ -3,7 +3,13 @@ import { KeyturnError } from '../contract/errors.ts';
 import type { RolloutState } from '../contract/rollout-state.ts';
 import type { SecretSettings } from '../contract/settings.ts';
 import type { StageContext } from '../contract/stage.ts';
+import type { Moment } from '../contract/target.ts';
 import { demandCurrent } from './still-current.ts';
+
+/** When the value that a rollout brings became current. */
+export function publication({ publishedAt, sessionMark = null }: RolloutState): Moment {
+  return { at: new Date(publishedAt), mark: sessionMark };
+}
 
 /** The document that a rollout brings. @throws KeyturnError Superseded when it is not current any more. */
 export async function currentDocument(

@@ -10,6 +10,7 @@ import { stage as drain } from './drain.ts';
 import { stage as handOver } from './hand-over.ts';
 import { stage as hold } from './hold.ts';
 import { stage as listInstances } from './list-instances.ts';
+import { stage as markSessions } from './mark-sessions.ts';
 import { stage as promote } from './promote.ts';
 import { stage as prove } from './prove.ts';
 import { stage as quiesce } from './quiesce.ts';
@@ -39,6 +40,7 @@ export const stageDefinitions: Readonly<Record<StageId, StageDefinition>> = {
   'list-instances': listInstances,
   'renew-instances': renewInstances,
   'count-instances': countInstances,
+  'mark-sessions': markSessions,
   drain,
   disable,
   prove,

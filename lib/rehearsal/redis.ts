@@ -125,13 +125,17 @@ async function startOnce(options: RedisOptions): Promise<Redis> {
   };
 }
 
+/** Those that run now: a run that is interrupted takes its servers with it. */
+const live = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const server of live) server.kill('SIGKILL');
+});
+
 class Server {
   printed = '';
   #process: ChildProcess | null = null;
   readonly #from: string;
   readonly #configuration: string;
-
-  readonly #onExit = () => this.#process?.kill('SIGKILL');
 
   /** @param from the configuration file, or `-`: the text is handed over. */
   constructor(from: string, configuration: string) {
@@ -143,8 +147,7 @@ class Server {
     const begins = this.printed.length;
     const started = spawn('redis-server', [this.#from], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#process = started;
-    // A run that is interrupted takes its server with it.
-    process.once('exit', this.#onExit);
+    live.add(started);
     let failed = false;
     started.once('error', () => {
       failed = true;
@@ -168,7 +171,7 @@ class Server {
   async end(): Promise<void> {
     const ending = this.#process;
     this.#process = null;
-    process.off('exit', this.#onExit);
+    if (ending !== null) live.delete(ending);
     if (ending === null || ending.pid === undefined || ending.exitCode !== null || ending.signalCode !== null)
       return;
     const ended = once(ending, 'exit');

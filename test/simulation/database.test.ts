@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { StageContext } from '../../lambdas/contract/stage.ts';
 import { stage as rollBack } from '../../lambdas/rollout/roll-back.ts';
 import { Checker } from './invariants.ts';
-import { alternatingUsers } from './settings.ts';
+import { alternatingUsers, dualPassword } from './settings.ts';
 import { type Setting, secretName, World } from './world.ts';
 
 const hour = 3_600_000;
@@ -72,6 +72,33 @@ describe('a session that nobody declared', () => {
   });
 });
 
+describe('a server that does not tell when a session began', () => {
+  test.each([
+    ['after the consumers restarted', 4],
+    ['while they do', 3],
+    ['before anything was marked', 2],
+  ])('a rollout that was cut off %s and is resumed takes the new sessions for new', async (_when, at) => {
+    const { world, server } = await started(dualPassword);
+    world.abortAt = at;
+    await world.rotate();
+    await world.clock.advance(hour);
+    world.resume();
+    await world.clock.advance(6 * hour);
+    expect(world.rollouts.map(({ end }) => end)).toEqual(['aborted', 'completed']);
+    expect([server.passwords.size, server.retained.size]).toEqual([1, 0]);
+  });
+
+  test('nothing can be marked: no consumer restarts, and the value before comes back', async () => {
+    const { world, server } = await started(dualPassword);
+    const first = world.currentId();
+    server.faults.push({ at: 'mark', code: 'TargetRefused' });
+    await world.rotate();
+    await world.clock.advance(6 * hour);
+    expect([world.rollouts.map(({ end }) => end), world.currentId()]).toEqual([['rolled-back'], first]);
+    expect(world.rollouts[0]?.entered.slice(0, 3)).toEqual(['settle', 'mark-sessions', 'roll-back']);
+  });
+});
+
 describe('going back', () => {
   test('before anything was taken away: the value before works, and the next rotation too', async () => {
     const { world, server, checker } = await started({ ...alternatingUsers, stubborn: true });
@@ -96,7 +123,7 @@ describe('going back', () => {
 
   test('is refused once the value before was taken away, as a rollout that is resumed then may try', async () => {
     const { world } = await started();
-    world.abortAt = 6;
+    world.abortAt = 7;
     await world.rotate();
     await world.clock.advance(6 * hour);
     expect(world.rollouts.map(({ end, entered }) => [end, entered.at(-1)])).toEqual([['aborted', 'prove']]);

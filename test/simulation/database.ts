@@ -7,6 +7,8 @@ import type { Gate, Process } from './gate.ts';
 export interface DatabaseSetting {
   /** Users and their passwords at the beginning. */
   readonly users: Readonly<Record<string, string>>;
+  /** Whether it tells when a session began. Default: it does. */
+  readonly tellsTimes?: boolean;
 }
 
 interface RunningTask {
@@ -19,8 +21,12 @@ export class Database {
   readonly #variable: string;
   readonly #tasks: () => readonly RunningTask[];
 
-  constructor({ users }: DatabaseSetting, variable: string, tasks: () => readonly RunningTask[]) {
+  constructor(
+    { users, tellsTimes = true }: DatabaseSetting,
+    { variable, tasks, now }: { variable: string; tasks: () => readonly RunningTask[]; now: () => number },
+  ) {
     this.server = new FakeServer(users);
+    if (!tellsTimes) this.server.time = now;
     this.#variable = variable;
     this.#tasks = tasks;
     // A task keeps the session that it opened when it started.
@@ -72,6 +78,8 @@ export class Database {
     });
     const target: Target = {
       login: async (login) => gated(await gate.call('LOGIN', process, () => this.server.target.login(login))),
+      mark: (login) =>
+        gate.call('MARK sessions', process, async () => (await this.server.target.mark?.(login)) ?? null),
     };
     return { target, credential: through('GetSecretValue of admin', this.server.ports.credential) };
   }

@@ -129,6 +129,6 @@ export const alternatingUsers: Setting = {
 export const dualPassword: Setting = {
   ...login,
   options: { dsn: 'DATABASE_URL', engine: 'mysql', strategy: 'dual-password' },
-  database: { users: { app: firstPassword } },
+  database: { users: { app: firstPassword }, tellsTimes: false },
   initial: { DATABASE_URL: `mysql://app:${firstPassword}@db.example.com/shop`, OTHER: 'not ours' },
 };

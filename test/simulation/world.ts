@@ -174,9 +174,11 @@ export class World {
     this.database =
       setting.database === undefined
         ? null
-        : new Database(setting.database, setting.variable, () =>
-            this.applications.flatMap(({ tasks }) => tasks),
-          );
+        : new Database(setting.database, {
+            variable: setting.variable,
+            tasks: () => this.applications.flatMap(({ tasks }) => tasks),
+            now: () => this.clock.now(),
+          });
     const way = setting.secretClass.way(setting.options);
     this.fleet = new Fleet({
       ids: setting.instances?.ids ?? [],

@@ -1,7 +1,7 @@
 /** Open sessions of a user: who holds them, and how they are ended. */
 import { KeyturnError } from '../../contract/errors.ts';
 import type { SqlRow } from '../../contract/sql.ts';
-import type { Use, UsesAsked } from '../../contract/target.ts';
+import type { Moment, Use, UsesAsked } from '../../contract/target.ts';
 import { notAllowed } from '../run-statement.ts';
 import type { MysqlClient } from './connect.ts';
 import { seesOthers } from './rights.ts';
@@ -16,86 +16,83 @@ const noProcedure = [1305, 1370, 1044];
 /** Milliseconds within which a session that is told to end usually has. */
 const endsWithin = 2_000;
 
-/** A session of ours. */
-interface Sighting {
-  /** A moment before it began, by the server's clock. */
-  readonly before: number;
-  readonly connection: number;
+/** A server, and a moment at it. */
+interface Standing {
+  /** Of a tag's signs only. */
+  readonly server: string;
+  /** The session's own number. */
+  readonly own: number;
+  /** Milliseconds: it was not started before that. */
+  readonly startedAfter: number;
 }
 
-/** A session to work with. */
-export interface OwnSession {
-  readonly client: MysqlClient;
-  /** Milliseconds since a moment before it began. */
-  age(): number;
+/** Seconds are all that a server tells of its uptime, in whole numbers; and its clock's beats are not ours. */
+const inexact = 2_000;
+
+/** No server tells when a session began. But each has a number above those before it: a later one has a higher one. */
+export async function markOf(client: MysqlClient): Promise<string> {
+  const { own, server } = await standing(client, new Date());
+  return `${own}@${server}`;
+}
+
+export async function uses(client: MysqlClient, asked: UsesAsked): Promise<readonly Use[]> {
+  const found = await meant(client, asked);
+  const names = found.length === 0 ? new Map<number, string>() : await namesOf(client);
+  const counted = new Map<string, number>();
+  for (const row of found) {
+    const host = String(row.host ?? '').replace(/:\d+$/, '');
+    const by = printable(names.get(Number(row.id)) ?? '') || printable(host) || 'a session without a name';
+    counted.set(by, (counted.get(by) ?? 0) + 1);
+  }
+  return [...counted].map(([by, sessions]) => ({ by, sessions })).toSorted((a, b) => b.sessions - a.sessions);
+}
+
+/** Ends them: with CONNECTION_ADMIN (of MariaDB: CONNECTION ADMIN), as the same user, or by the procedure that RDS has for it. */
+export async function endUses(client: MysqlClient, asked: UsesAsked): Promise<void> {
+  for (const { id } of await meant(client, asked)) await kill(client, Number(id));
+  for (let waited = 0; waited < endsWithin; waited += 100) {
+    if ((await meant(client, asked)).length === 0) return;
+    await client.query('SELECT SLEEP(0.1)');
+  }
+}
+
+async function meant(client: MysqlClient, { user, openedBefore }: UsesAsked): Promise<readonly SqlRow[]> {
+  const [here] = await client.query('SELECT CONNECTION_ID() AS own, USER() AS me');
+  if (String(here?.me).replace(/@[^@]*$/, '') !== user && !(await seesOthers(client)))
+    throw notAllowed('SHOW PROCESSLIST, with PROCESS');
+  const last = openedBefore === undefined ? Number.POSITIVE_INFINITY : await lastBefore(client, openedBefore);
+  const rows = await client.query(
+    'SELECT ID AS id, HOST AS host, USER AS of FROM information_schema.PROCESSLIST WHERE USER = ? AND ID <> ?',
+    [user, Number(here?.own)],
+  );
+  // Names that differ in case are of two users; the table takes them for one.
+  return rows.filter(({ id, of }) => Number(id) <= last && of === user);
 }
 
 /**
- * No server tells when a session began. But each has a number above those before it, and so do ours: what has a higher
- * one than a session of ours from after a moment began after it, too. One for which nothing of this kind is known counts
- * as old. What was seen lasts as long as the process: a new one may count too many, never too few.
+ * The number up to which sessions may be older than the moment. All may be, where the mark is of another server, or of
+ * this one before it was started anew, since numbers begin anew with it.
  */
-export class Sessions {
-  /** By server, oldest first: a session of ours, and when it was open. */
-  readonly #seen = new Map<string, Sighting[]>();
-
-  async uses(own: OwnSession, asked: UsesAsked): Promise<readonly Use[]> {
-    const found = await this.#meant(own, asked);
-    const names = found.length === 0 ? new Map<number, string>() : await namesOf(own.client);
-    const uses = new Map<string, number>();
-    for (const row of found) {
-      const host = String(row.host ?? '').replace(/:\d+$/, '');
-      const by = printable(names.get(Number(row.id)) ?? '') || printable(host) || 'a session without a name';
-      uses.set(by, (uses.get(by) ?? 0) + 1);
-    }
-    return [...uses].map(([by, sessions]) => ({ by, sessions })).toSorted((a, b) => b.sessions - a.sessions);
-  }
-
-  /** Ends them: with CONNECTION_ADMIN (of MariaDB: CONNECTION ADMIN), as the same user, or by the procedure that RDS has for it. */
-  async endUses(own: OwnSession, asked: UsesAsked): Promise<void> {
-    for (const { id } of await this.#meant(own, asked)) await kill(own.client, Number(id));
-    for (let waited = 0; waited < endsWithin; waited += 100) {
-      if ((await this.#meant(own, asked)).length === 0) return;
-      await own.client.query('SELECT SLEEP(0.1)');
-    }
-  }
-
-  async #meant({ client, age }: OwnSession, { user, openedBefore }: UsesAsked): Promise<readonly SqlRow[]> {
-    const [here] = await client.query(
-      `SELECT CONNECTION_ID() AS own, USER() AS me,
-         CONCAT_WS(':', @@hostname, @@port, @@server_id) AS server, UTC_TIMESTAMP(3) AS now`,
-    );
-    if (String(here?.me).replace(/@[^@]*$/, '') !== user && !(await seesOthers(client)))
-      throw notAllowed('SHOW PROCESSLIST, with PROCESS');
-    const own: Sighting = {
-      before: Date.parse(`${String(here?.now).replace(' ', 'T')}Z`) - age(),
-      connection: Number(here?.own),
-    };
-    const first = this.#firstAfter(String(here?.server), own, openedBefore);
-    const rows = await client.query(
-      'SELECT ID AS id, HOST AS host, USER AS of FROM information_schema.PROCESSLIST WHERE USER = ? AND ID <> ?',
-      [user, own.connection],
-    );
-    // Names that differ in case are of two users; the table takes them for one.
-    return rows.filter(({ id, of }) => Number(id) < first && of === user);
-  }
-
-  /** The lowest number of which it is known that no session with a higher one is meant. */
-  #firstAfter(server: string, own: Sighting, openedBefore: Date | undefined): number {
-    const seen = this.#seen.get(server) ?? [];
-    const kept =
-      seen.at(-1)?.connection === own.connection
-        ? seen
-        : // Numbers begin anew with the server.
-          [...seen.filter(({ connection }) => connection < own.connection), own];
-    this.#seen.set(server, kept.slice(-mostSeen));
-    const since = openedBefore?.getTime() ?? Number.POSITIVE_INFINITY;
-    return kept.find(({ before }) => before >= since)?.connection ?? Number.POSITIVE_INFINITY;
-  }
+async function lastBefore(client: MysqlClient, { at, mark }: Moment): Promise<number> {
+  const now = await standing(client, new Date());
+  if (now.startedAfter > at.getTime()) return 0;
+  const [number, server] = mark?.split('@') ?? [];
+  return server === now.server && now.own > Number(number) ? Number(number) : Number.POSITIVE_INFINITY;
 }
 
-/** Sightings that are kept of a server. */
-const mostSeen = 1_000;
+async function standing(client: MysqlClient, now: Date): Promise<Standing> {
+  const [here] = await client.query(
+    `SELECT CONNECTION_ID() AS own, CONCAT_WS(':', @@hostname, @@port, @@server_id) AS server`,
+  );
+  const [status] = await client.query(`SHOW GLOBAL STATUS LIKE 'Uptime'`);
+  return {
+    own: Number(here?.own),
+    server: String(here?.server)
+      .replace(/[^\w.:-]/g, '_')
+      .slice(-100),
+    startedAfter: now.getTime() - Number(status?.Value) * 1000 - inexact,
+  };
+}
 
 async function kill(client: MysqlClient, id: number): Promise<void> {
   const said = await client.attempt(`KILL CONNECTION ${id}`, [gone, ...denied]);

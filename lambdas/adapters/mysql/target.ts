@@ -7,18 +7,15 @@ import { openMysql } from './connect.ts';
 import { addOwnPassword, changeOwnPassword, keepOwnPassword } from './own-password.ts';
 import { disableLogin, preparePair } from './pair.ts';
 import { missingRights } from './rights.ts';
-import { Sessions } from './sessions.ts';
+import { endUses, markOf, uses } from './sessions.ts';
 
 /**
  * A MySQL or MariaDB server: a user changes its own password, or holds two (MySQL 8.0.14 and later); an administrator
  * prepares two that take turns.
  */
 export function mysqlTarget(random: Random): Target {
-  const sessions = new Sessions();
   const login: Target['login'] = async (given) => {
-    const began = performance.now();
     const client = await openMysql(given);
-    const own = { client, age: () => performance.now() - began };
     const inUse = given.password;
     return {
       changePassword: (password) => changeOwnPassword(client, { inUse, password, random }),
@@ -32,13 +29,20 @@ export function mysqlTarget(random: Random): Target {
       },
       preparePair: (pair) => preparePair(client, pair, random),
       disableLogin: (user) => disableLogin(client, user, random),
-      uses: (asked) => sessions.uses(own, asked),
-      endUses: (asked) => sessions.endUses(own, asked),
+      uses: (asked) => uses(client, asked),
+      endUses: (asked) => endUses(client, asked),
       missingRights: (wanted) => missingRights(client, wanted),
       end: () => client.end(),
     };
   };
-  return { login, reach: (given) => reach(given, { askTls, login }) };
+  return {
+    login,
+    reach: (given) => reach(given, { askTls, login }),
+    async mark(given) {
+      const client = await openMysql(given);
+      return markOf(client).finally(() => client.end());
+    },
+  };
 }
 
 /** Which of two passwords stays is known of the session's own only. */

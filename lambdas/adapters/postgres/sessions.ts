@@ -50,7 +50,7 @@ async function counted(client: SqlClient, asked: UsesAsked): Promise<Use[]> {
 }
 
 function parametersOf({ user, openedBefore }: UsesAsked) {
-  return [user, openedBefore?.toISOString() ?? null];
+  return [user, openedBefore?.at.toISOString() ?? null];
 }
 
 /** A client names itself as it likes: signs that could make a line of their own, or be part of a URL, are left out. */

@@ -1,5 +1,6 @@
 /** Open sessions of a user: who holds them, and how they are ended. */
-import type { Use, UsesAsked } from '../../contract/target.ts';
+import { KeyturnError } from '../../contract/errors.ts';
+import type { Moment, Use, UsesAsked } from '../../contract/target.ts';
 import type { RedisClient } from './connect.ts';
 
 interface Session {
@@ -12,6 +13,28 @@ interface Session {
  * that may be older counts as older.
  */
 const inexactSeconds = 1;
+
+/** The number of this session: later ones have higher ones, for as long as the server runs. Null: not allowed to know. */
+export async function markOf(client: RedisClient): Promise<string | null> {
+  return ifAllowed(async () => {
+    const run = await runOf(client);
+    return run === null ? null : `${await client.send('CLIENT', 'ID')}@${run}`;
+  });
+}
+
+/** @returns what is another one after each start of the server; null: it does not say. */
+async function runOf(client: RedisClient): Promise<string | null> {
+  return /^run_id:(\w+)/m.exec(String(await client.send('INFO', 'server')))?.[1] ?? null;
+}
+
+async function ifAllowed(ask: () => Promise<string | null>): Promise<string | null> {
+  try {
+    return await ask();
+  } catch (caught) {
+    if (caught instanceof KeyturnError && caught.code === 'PrivilegeMissing') return null;
+    throw caught;
+  }
+}
 
 export async function uses(client: RedisClient, asked: UsesAsked, now: Date): Promise<readonly Use[]> {
   const counted = new Map<string, number>();
@@ -28,6 +51,7 @@ export async function endUses(client: RedisClient, asked: UsesAsked, now: Date):
 
 async function meant(client: RedisClient, { user, openedBefore }: UsesAsked, now: Date): Promise<Session[]> {
   const own = String(await client.send('CLIENT', 'ID'));
+  const later = openedBefore === undefined ? () => false : await opensLater(client, openedBefore, now);
   const lines = String(await client.send('CLIENT', 'LIST')).split('\n');
   return (
     lines
@@ -35,9 +59,23 @@ async function meant(client: RedisClient, { user, openedBefore }: UsesAsked, now
       .filter((fields) => fields.get('user') === user && fields.get('id') !== own)
       // A connection that has sent nothing has not logged in, and is shown as the default user's.
       .filter((fields) => fields.get('cmd') !== 'NULL')
-      .filter((fields) => openedBefore === undefined || openedAt(fields, now) < openedBefore.getTime())
+      .filter((fields) => !later(fields))
       .map((fields) => ({ id: fields.get('id') ?? '', by: nameOf(fields) }))
   );
+}
+
+/** What is known to have been opened later, by its age or by its number. */
+async function opensLater(
+  client: RedisClient,
+  { at, mark }: Moment,
+  now: Date,
+): Promise<(fields: ReadonlyMap<string, string>) => boolean> {
+  const [number, run] = mark?.split('@') ?? [];
+  const last =
+    run !== undefined && run === (await ifAllowed(() => runOf(client)))
+      ? Number(number)
+      : Number.POSITIVE_INFINITY;
+  return (fields) => openedAt(fields, now) >= at.getTime() || Number(fields.get('id')) > last;
 }
 
 function openedAt(fields: ReadonlyMap<string, string>, now: Date): number {

@@ -8,7 +8,7 @@ import type { ManagedUsers } from './elasticache.ts';
 import { saved } from './persistence.ts';
 import { demandPrimary } from './primary.ts';
 import { missingRights } from './rights.ts';
-import { endUses, uses } from './sessions.ts';
+import { endUses, markOf, uses } from './sessions.ts';
 import { addHash, keepOnlyHash } from './users.ts';
 
 /** What a Redis server's target works with. */
@@ -23,7 +23,14 @@ export interface RedisPorts {
 /** A Redis server, 6 or newer: a user may have any number of passwords. */
 export function redisTarget(ports: RedisPorts): Target {
   const login = async (asked: TargetLogin) => sessionOf(await connectRedis(asked), asked, ports);
-  return { login, reach: (asked) => reach(asked, { login }) };
+  return {
+    login,
+    reach: (asked) => reach(asked, { login }),
+    async mark(asked) {
+      const client = await connectRedis(asked);
+      return markOf(client).finally(() => client.end());
+    },
+  };
 }
 
 function sessionOf(client: RedisClient, login: TargetLogin, ports: RedisPorts): TargetSession {

@@ -16,13 +16,6 @@ const deadline = 8_000;
 const startPause = 250;
 const startTries = 20;
 
-/**
- * Milliseconds before the pool is opened. A Redis tells the age of a session in whole seconds of two clocks, so one that
- * begins within two seconds of a new password counts as older than it. A task of ECS takes longer than that to start; a
- * process of this machine does not.
- */
-const startsAfter = 2_000;
-
 /** Seconds that an entry of the cache lives. */
 const lifetime = 60;
 
@@ -61,7 +54,6 @@ export async function redisSessions(name, url) {
   let written = 0;
   /** @type {Open[]} those that nobody uses now */
   const idle = [];
-  await new Promise((resolve) => setTimeout(resolve, startsAfter));
   await opened();
 
   return {

@@ -371,7 +371,8 @@ describe('one user with two passwords', () => {
       { user: 'app', by: 'old', openedAt: new Date(1_000) },
       { user: 'app', by: 'new', openedAt: new Date(3_000) },
     ];
-    const old = { document: documents.document, old: documents.current, since: new Date(2_000) };
+    const since = { at: new Date(2_000), mark: null };
+    const old = { document: documents.document, old: documents.current, since };
     expect(await bound.oldValue?.uses(old)).toEqual([{ by: 'old', sessions: 1 }]);
     await bound.oldValue?.endUses(old);
     expect(server.sessions.map(({ by }) => by)).toEqual(['new']);

@@ -34,9 +34,13 @@ export class FakeServer {
   readonly logins: { readonly host: string; readonly user: string; readonly password: string }[] = [];
   /** Sessions that are open. */
   open = 0;
+  /** The time, for one that numbers its sessions by it, and does not tell when they began. Null: it tells. */
+  time: (() => number) | null = null;
   /** What the next calls end with, in order. */
-  readonly faults: { readonly at: 'login' | 'before-change' | 'after-change'; readonly code: ErrorCode }[] =
-    [];
+  readonly faults: {
+    readonly at: 'login' | 'mark' | 'before-change' | 'after-change';
+    readonly code: ErrorCode;
+  }[] = [];
 
   constructor(passwords: Readonly<Record<string, string>>) {
     this.passwords = new Map(Object.entries(passwords));
@@ -64,6 +68,11 @@ export class FakeServer {
         if (!this.accepts(user, password.reveal())) throw failing('CredentialRejected');
         this.open += 1;
         return this.#session(user);
+      },
+      mark: async ({ user, password }: TargetLogin) => {
+        this.#fault('mark');
+        if (!this.accepts(user, password.reveal())) throw failing('CredentialRejected');
+        return this.time === null ? null : `${this.time()}@server`;
       },
     };
   }
@@ -125,12 +134,16 @@ export class FakeServer {
   }
 
   #meant({ user, openedBefore }: UsesAsked): HeldSession[] {
-    return this.held().filter(
-      (one) => one.user === user && (openedBefore === undefined || one.openedAt < openedBefore),
-    );
+    const isOld = ({ openedAt }: HeldSession) => {
+      if (openedBefore === undefined) return true;
+      if (this.time === null) return openedAt < openedBefore.at;
+      const [number] = openedBefore.mark?.split('@') ?? [];
+      return number === undefined || openedAt.getTime() <= Number(number);
+    };
+    return this.held().filter((one) => one.user === user && isOld(one));
   }
 
-  #fault(at: 'login' | 'before-change' | 'after-change'): void {
+  #fault(at: 'login' | 'mark' | 'before-change' | 'after-change'): void {
     if (this.faults[0]?.at !== at) return;
     const fault = this.faults.shift();
     if (fault !== undefined) throw failing(fault.code);

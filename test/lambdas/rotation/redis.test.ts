@@ -192,10 +192,14 @@ describe.skipIf(absent !== null)(`a Redis password${missing}`, () => {
     const open = await pool(shop, 'forgotten-job');
     await shop.rotate();
     const bound = secretClass.bind(shop.settings.secrets[0]?.options, ports);
-    const documents = { document: shop.document(), old: shop.document('AWSPREVIOUS'), since: new Date() };
+    const documents = {
+      document: shop.document(),
+      old: shop.document('AWSPREVIOUS'),
+      since: { at: new Date(), mark: null },
+    };
     expect(await bound.oldValue?.uses(documents)).toEqual([{ by: '127.0.0.1', sessions: 1 }]);
     // Sessions from before the rotation only.
-    await bound.oldValue?.endUses({ ...documents, since: new Date(Date.now() - 60_000) });
+    await bound.oldValue?.endUses({ ...documents, since: { at: new Date(Date.now() - 60_000), mark: null } });
     expect(await open.send('PING')).toBe('PONG');
     await bound.oldValue?.endUses(documents);
     await expect(open.send('PING')).rejects.toMatchObject({ code: 'TargetUnreachable' });

@@ -100,9 +100,9 @@ class Shop {
     this.current = document;
   }
 
-  old(since = new Date()) {
+  old(at = new Date()) {
     if (this.previous === null) throw new Error('It has not rotated yet.');
-    return { document: this.current, old: this.previous, since };
+    return { document: this.current, old: this.previous, since: { at, mark: null } };
   }
 
   async retire(): Promise<void> {
@@ -392,35 +392,59 @@ describe.skipIf(!hasMariadb)(named('a real MariaDB'), () => {
       await expect(held.query('SELECT 1')).rejects.toThrow();
     });
 
-    test('where the old user is in use again, what is known to be newer than the new password does not count', async () => {
+    test('where the old user is in use again, what came after the mark does not count, whatever function looks', async () => {
       const shop = await new Shop('again').prepared();
       const before = shop.current;
       await connected('again_a', 'first', '', 'stale');
       await shop.turn();
       await shop.turn();
-      const since = new Date();
-      const asked = { document: shop.current, old: before, since };
-      // The first look knows nothing of who came when.
-      expect(await shop.bound.oldValue?.uses(asked)).toEqual([{ by: 'stale', sessions: 1 }]);
-      await vi.waitUntil(() => Date.now() > since.getTime() + 5);
-      await shop.bound.oldValue?.uses(asked);
+      const at = new Date();
+      const mark = (await shop.bound.oldValue?.mark(shop.current)) ?? null;
+      expect(mark).toMatch(/^\d+@[\w.:/=+@-]{1,100}$/);
       const fresh = await shop.app(undefined, 'fresh');
+      const asked = { document: shop.current, old: before, since: { at, mark } };
+      const looks = async (since: { at: Date; mark: string | null }) =>
+        (await shop.bound.oldValue?.uses({ ...asked, since }))?.reduce((sum, one) => sum + one.sessions, 0);
       expect(await shop.bound.oldValue?.uses(asked)).toEqual([{ by: 'stale', sessions: 1 }]);
-      // A process that has seen nothing counts it.
-      const other = secretClass.bind(
-        {
-          engine: 'mysql',
-          dsn: 'DATABASE_URL',
-          users: ['again_a', 'again_b'],
-          admin: { user: 'again_master', password: { secret: 'admin', member: 'password' } },
-          tls: { authorities: { pem: server.ca } },
-        },
-        { target: mysqlTarget(random), credential: async () => spaceOf(masterPassword) },
-      );
-      expect((await other.oldValue?.uses(asked))?.reduce((sum, { sessions }) => sum + sessions, 0)).toBe(2);
+      // What nothing is known of may be old: nothing was marked, or at another server, or before this one began anew.
+      expect(await looks({ at, mark: null })).toBe(2);
+      expect(await looks({ at, mark: `${mark}-other` })).toBe(2);
+      expect(await looks({ at, mark: `1${mark}` })).toBe(2);
       await shop.bound.oldValue?.endUses(asked);
       expect(await shop.bound.oldValue?.uses(asked)).toEqual([]);
       expect(await rowsOf(fresh, 'SELECT 1 AS alive')).toEqual([{ alive: 1 }]);
+    });
+
+    test('after a start of the server nothing is older than that', async () => {
+      const alone = await startMariadb();
+      try {
+        const administrator = await alone.root();
+        await administrator.query(`CREATE USER lonely IDENTIFIED BY 'of-lonely'`);
+        await administrator.end();
+        const login = {
+          engine: 'mysql' as const,
+          host: 'localhost',
+          port: alone.port,
+          user: 'lonely',
+          password: spaceOf('of-lonely'),
+          database: '',
+          tls: { authorities: { pem: alone.ca } },
+        };
+        const mark = (await target.mark?.(login)) ?? null;
+        const held = await target.login(login);
+        const session = await target.login(login);
+        const count = async (at: Date) =>
+          (await session.uses({ user: 'lonely', openedBefore: { at, mark: null } })).length;
+        expect(await count(new Date())).toBe(1);
+        // As if the server had been started since.
+        expect(await count(new Date(Date.now() - 3_600_000))).toBe(0);
+        expect((await session.uses({ user: 'lonely', openedBefore: { at: new Date(), mark } })).length).toBe(
+          0,
+        );
+        await Promise.all([held.end(), session.end()]);
+      } finally {
+        await alone.stop();
+      }
     });
 
     test('to disable twice, or a user that is gone, does no harm', async () => {

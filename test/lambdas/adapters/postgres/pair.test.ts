@@ -118,9 +118,9 @@ class Shop {
     this.current = document;
   }
 
-  old(since = new Date()) {
+  old(at = new Date()) {
     if (this.previous === null) throw new Error('It has not rotated yet.');
-    return { document: this.current, old: this.previous, since };
+    return { document: this.current, old: this.previous, since: { at, mark: null } };
   }
 
   async retire(): Promise<void> {
@@ -406,7 +406,7 @@ describe('the evidence', () => {
     const root = await superuser();
     const [row] = await rowsOf(root, 'SELECT clock_timestamp() AS now');
     await shop.app(undefined, undefined, 'fresh');
-    const asked = { document: shop.current, old: before, since: row?.now as Date };
+    const asked = { document: shop.current, old: before, since: { at: row?.now as Date, mark: null } };
     expect(await shop.bound.oldValue?.uses(asked)).toEqual([{ by: 'stale', sessions: 1 }]);
     await shop.bound.oldValue?.disable(asked);
     expect(await shop.bound.accepts?.(shop.current)).toBe(true);

@@ -180,9 +180,9 @@ describe.skipIf(absent !== null)(`a user with two passwords${missing}`, () => {
         { by: '127.0.0.1', sessions: 1 },
         { by: 'worker', sessions: 1 },
       ]);
-      const long = new Date(Date.now() - 60_000);
+      const long = { at: new Date(Date.now() - 60_000), mark: null };
       expect(await session.uses({ user: 'pool', openedBefore: long })).toEqual([]);
-      const soon = new Date(Date.now() + 60_000);
+      const soon = { at: new Date(Date.now() + 60_000), mark: null };
       expect(await session.uses({ user: 'pool', openedBefore: soon })).toHaveLength(2);
       await session.endUses({ user: 'pool', openedBefore: long });
       expect(await old.send('PING')).toBe('PONG');
@@ -194,6 +194,30 @@ describe.skipIf(absent !== null)(`a user with two passwords${missing}`, () => {
     expect((await refusal(old.send('PING'))).code).toBe('TargetUnreachable');
     // Sessions of another user were left alone.
     expect(await admin.send('PING')).toBe('PONG');
+  });
+
+  test('a session from after the mark is no older one, whatever its age in whole seconds says', async () => {
+    await admin.send('ACL', 'SETUSER', 'marked', 'on', '>of-marked', '~*', '+@all');
+    const login = loginTo(server, { user: 'marked', password: new Sensitive('of-marked') });
+    const stale = await opened(login);
+    await stale.send('CLIENT', 'SETNAME', 'stale');
+    const at = new Date();
+    const mark = (await target.mark?.(login)) ?? null;
+    expect(mark).toMatch(/^\d+@\w{40}$/);
+    const fresh = await opened(login);
+    await fresh.send('CLIENT', 'SETNAME', 'fresh');
+    await within(login, async (session) => {
+      const names = async (told: string | null) =>
+        (await session.uses({ user: 'marked', openedBefore: { at, mark: told } })).map(({ by }) => by);
+      expect(await names(mark)).toEqual(['stale']);
+      expect(await names(null)).toEqual(['fresh', 'stale']);
+      // Of another run of the server.
+      expect(await names(`${mark}0`)).toEqual(['fresh', 'stale']);
+    });
+    // One who may not know it goes by the age.
+    await admin.send('ACL', 'SETUSER', 'humble', 'on', '>of-humble', '~*', '+@all', '-info');
+    const humble = loginTo(server, { user: 'humble', password: new Sensitive('of-humble') });
+    expect(await target.mark?.(humble)).toBeNull();
   });
 
   test('a connection that has not logged in is nobody’s', async () => {
