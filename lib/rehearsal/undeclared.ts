@@ -1,7 +1,6 @@
 /** An application that nobody declared, which holds a session of the old value while it is to be taken away. */
 import { parseDocument } from '../../lambdas/contract/document.ts';
 import { type Plan, plans } from '../../lambdas/contract/plan.ts';
-import type { Engine } from '../../lambdas/contract/target.ts';
 import { consentIfAsked, generated, type Stage, variablesOf } from './acts.ts';
 import type { HeldSession } from './run-server.ts';
 import type { Scenario } from './scenarios.ts';
@@ -23,7 +22,8 @@ export function undeclaredApplication(id: string, ending: 'by itself' | 'by forc
     id,
     expected: 'completed',
     once: true,
-    fits: (secret) => generated(secret) && drains(secret) && (ending === 'by itself' || canBeForced(secret)),
+    fits: (secret) =>
+      generated(secret) && drains(secret) && (ending === 'by itself' || patienceOf(secret) !== null),
     async begin(stage) {
       const { operator, secretId } = stage;
       named = false;
@@ -53,13 +53,6 @@ export function undeclaredApplication(id: string, ending: 'by itself' | 'by forc
 function drains({ resolved }: StagedSecret): boolean {
   const plan: Plan = plans[resolved.plan];
   return plan.stages.includes('drain');
-}
-
-/** Servers that tell how old a session is, not when it began: time that a scenario skips makes none of them older. */
-const agesOnly: ReadonlySet<Engine | null> = new Set<Engine>(['mysql', 'redis']);
-
-function canBeForced(secret: StagedSecret): boolean {
-  return patienceOf(secret) !== null && !agesOnly.has(secret.resolved.engine);
 }
 
 function patienceOf({ resolved }: StagedSecret): number | null {

@@ -64,18 +64,17 @@ async function meant(client: RedisClient, { user, openedBefore }: UsesAsked, now
   );
 }
 
-/** What is known to have been opened later, by its age or by its number. */
+/** What is known to have been opened later: by its number, or by its age where nothing was marked in this run. */
 async function opensLater(
   client: RedisClient,
   { at, mark }: Moment,
   now: Date,
 ): Promise<(fields: ReadonlyMap<string, string>) => boolean> {
   const [number, run] = mark?.split('@') ?? [];
-  const last =
-    run !== undefined && run === (await ifAllowed(() => runOf(client)))
-      ? Number(number)
-      : Number.POSITIVE_INFINITY;
-  return (fields) => openedAt(fields, now) >= at.getTime() || Number(fields.get('id')) > last;
+  if (run !== undefined && run === (await ifAllowed(() => runOf(client)))) {
+    return (fields) => Number(fields.get('id')) > Number(number);
+  }
+  return (fields) => openedAt(fields, now) >= at.getTime();
 }
 
 function openedAt(fields: ReadonlyMap<string, string>, now: Date): number {
