@@ -12,7 +12,7 @@ const withKind = [...redeployKinds.keys()].map(
   (kind) => ({ kind: 'stage', stageId: 'redeploy', consumerKinds: [kind] }) as const,
 );
 /** The stages that take a Redis user's old password away. */
-const withRedis = (['drain', 'disable', 'prove'] as const).map(
+const withRedis = (['mark-sessions', 'drain', 'disable', 'prove'] as const).map(
   (stageId) =>
     ({
       kind: 'stage',
@@ -23,6 +23,14 @@ const withRedis = (['drain', 'disable', 'prove'] as const).map(
     }) as const,
 );
 const withMysql = { kind: 'rotation', classId: 'database-credential', engines: ['mysql'] } as const;
+/** A stage of a deployment with logins at servers of each kind. */
+const withAll = {
+  kind: 'stage',
+  stageId: 'drain',
+  consumerKinds: [],
+  engines: ['postgres', 'mysql', 'redis'],
+  classIds: ['database-credential', 'redis-credential'],
+} as const;
 const bundles = [
   ...entries,
   ...withKind.filter(({ consumerKinds: [kind] }) => kind !== 'ecs'),
@@ -88,6 +96,14 @@ describe('a function that logs in to MySQL', () => {
   });
 });
 
+it('a stage of a deployment with every kind of server carries every driver', () => {
+  const files = Object.keys(bundleOf(withAll).inputs);
+  const drivers = ['pg', 'mysql2', 'ioredis'].filter((name) =>
+    files.some((file) => file.includes(`node_modules/${name}/`)),
+  );
+  expect(drivers).toEqual(['pg', 'mysql2', 'ioredis']);
+});
+
 it('the same code and settings give the same directory, others another', () => {
   const first = assetDirectory({ kind: 'start' }, settings);
   expect(assetDirectory({ kind: 'start' }, settings)).toBe(first);
@@ -97,7 +113,7 @@ it('the same code and settings give the same directory, others another', () => {
 });
 
 it('every one of them starts, alone with its settings', () => {
-  const started = [...entries, ...withKind, withMysql];
+  const started = [...entries, ...withKind, withMysql, withAll];
   const directories = started.map((entry) => assetDirectory(entry, settings));
   const script = `
     for (const directory of ${JSON.stringify(directories)}) {
