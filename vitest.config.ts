@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/temporary.ts',
     testTimeout: 30_000,
     // Many tests wait for processes of their own: on two cores Vitest would run them one after the other.
     maxWorkers: '100%',
