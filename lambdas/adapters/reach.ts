@@ -4,9 +4,9 @@ import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { KeyturnError } from '../contract/errors.ts';
-import type { ReachedStep, Target, TargetLogin } from '../contract/target.ts';
-import { authoritiesOf } from './authorities.ts';
+import type { ReachedStep, Target, TargetLogin, TargetTls } from '../contract/target.ts';
 import { codeOf, meaningOfCode, silence } from './server-errors.ts';
+import { verifiedBy } from './verified-tls.ts';
 
 /** What is of the engine's own. */
 export interface Way {
@@ -51,12 +51,13 @@ export async function reach(
       throw new Stop();
     }
   };
+  const { tls } = login;
   try {
     if (!login.host.startsWith('/')) {
       const addresses = await step('dns', () => resolved(login, limit, resolve));
       const socket = await step('tcp', () => opened(login, addresses, limit));
       try {
-        if (login.tls !== 'off') await step('tls', () => verified(login, socket, way, limit));
+        if (tls !== 'off') await step('tls', () => verified({ ...login, tls }, socket, way, limit));
       } finally {
         socket.destroy();
       }
@@ -120,8 +121,12 @@ async function opened({ port }: TargetLogin, addresses: readonly string[], limit
   }
 }
 
-async function verified({ host, port, tls }: TargetLogin, plain: Socket, way: Way, limit: number) {
-  const authorities = tls === 'off' ? undefined : authoritiesOf(tls.authorities);
+async function verified(
+  { host, port, tls }: TargetLogin & { readonly tls: Exclude<TargetTls, 'off'> },
+  plain: Socket,
+  way: Way,
+  limit: number,
+) {
   const mute = () => saidNothing({ host, port }, limit);
   await within(limit, way.askTls?.(plain) ?? Promise.resolve(), mute);
   const socket = connectTls({
@@ -129,10 +134,7 @@ async function verified({ host, port, tls }: TargetLogin, plain: Socket, way: Wa
     host,
     port,
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(authorities === undefined ? {} : { ca: authorities }),
-    minVersion: 'TLSv1.2',
-    // Given explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
-    rejectUnauthorized: true,
+    ...verifiedBy(tls.authorities),
   });
   try {
     await within(limit, connected(socket, 'secureConnect'), mute);

@@ -34,6 +34,9 @@ export const stage: StageDefinition = {
     const secret = secretOf(context, state);
     const consumers = consumersOf(secret, context);
     const renewing = renewingOf(state);
+    // All of them in the latest turn: what restarts together must not drift apart.
+    const turn = Math.max(0, ...consumers.map((consumer) => consumer.turn));
+    if (turn > 0) await context.ports.clock.sleep(turn * turnTime);
     const rounds = secret.together ? [consumers] : consumers.map((consumer) => [consumer]);
     for (const round of rounds) await renew(round, renewing, context);
     measureGap(state, secret, context);
@@ -61,12 +64,7 @@ async function renew(
   context: StageContext,
 ): Promise<void> {
   const { clock } = context.ports;
-  await Promise.all(
-    consumers.map(async ({ hook, shared, turn }) => {
-      if (turn > 0) await clock.sleep(turn * turnTime);
-      await hook.begin({ ...renewing, shared }, clock);
-    }),
-  );
+  await Promise.all(consumers.map(({ hook, shared }) => hook.begin({ ...renewing, shared }, clock)));
   for (let wait = firstWait; ; wait = Math.min(wait * 1.5, longestWait)) {
     const missing = await missingOf(consumers, renewing, context);
     if (missing.length === 0) return;

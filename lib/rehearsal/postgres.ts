@@ -1,10 +1,10 @@
 /** A real PostgreSQL for a rehearsal or a test: its own data, its own port, TLS by an authority of its own. */
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { type Certificate, makeAuthority } from './certificates.ts';
+import { freePort } from './endpoint/free-port.ts';
 
 export interface PostgresOptions {
   /** Further flags of the server, as `-c name=value`. Default: none. */
@@ -153,15 +153,4 @@ async function writeCertificate(directory: string, { certificate, key }: Certifi
 
 function flags(settings: Readonly<Record<string, string>>): string[] {
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -2,7 +2,6 @@
  * One rehearsal: stacks synthesised and loaded, platforms started, traffic kept on them, every secret put
  * through its scenarios, and what was seen judged.
  */
-import { createServer } from 'node:net';
 import { type Operator, operator as operatorOf } from '../../lambdas/adapters/aws/operator.ts';
 import { rolloutsOf } from '../../lambdas/adapters/aws/rollouts.ts';
 import { http } from '../../lambdas/adapters/http.ts';
@@ -12,6 +11,7 @@ import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import type { ResolvedSecret } from '../deployment/resolve.ts';
 import { refuseBadFiles } from './bad-files.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
+import { freePort } from './endpoint/free-port.ts';
 import { account, region } from './endpoint/wire.ts';
 import { type Played, play } from './play.ts';
 import type { Progress } from './progress.ts';
@@ -266,18 +266,6 @@ function typed(secret: ResolvedSecret, values: Seeded, which: string): TwinVaria
   const text = values.bytes(`${which} ${secret.key}`, 24).toString('base64');
   const variables = secret.class.bind(secret.settings.options).variables();
   return Object.fromEntries(variables.map((name) => [name, text]));
-}
-
-/** A port that is free now. Another program may take it before it is used; then the run says so and ends. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 function seconds(began: number): number {

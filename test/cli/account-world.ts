@@ -13,6 +13,7 @@ import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { readDeployments } from '../../lib/deployment/read.ts';
 import { type Account, startAccount } from '../../lib/rehearsal/endpoint/account.ts';
 import { type AccountClient, accountClient } from '../../lib/rehearsal/endpoint/account-client.ts';
+import { freePort } from '../../lib/rehearsal/endpoint/free-port.ts';
 import { type Postgres, startPostgres } from '../../lib/rehearsal/postgres.ts';
 import { synthesise } from '../../lib/rehearsal/synthesise.ts';
 import { ocore } from '../../lib/rehearsal/twins/ocore.ts';
@@ -272,15 +273,4 @@ export function injected(stdin: Terminal['stdin'], tty = false) {
 
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -1,11 +1,11 @@
 /** A twin with its data in a real PostgreSQL, over TLS that is verified: started, restarted with other keys, looked into. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import type { Behaviour } from '../../lib/rehearsal/behaviour.ts';
+import { freePort } from '../../lib/rehearsal/endpoint/free-port.ts';
 import { type Postgres, startPostgres } from '../../lib/rehearsal/postgres.ts';
 import type { Tally } from '../../lib/rehearsal/tally.ts';
 import { startTraffic } from '../../lib/rehearsal/traffic.ts';
@@ -108,15 +108,4 @@ export function storedPlatforms(): (twin: Twin) => Promise<Platform> {
       },
     };
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -1,7 +1,7 @@
 /** The services of CrewAI's stand-in side by side: tokens of deployed automations, and what a new key does to them. */
-import { createServer } from 'node:net';
 import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
+import { freePort } from '../../lib/rehearsal/endpoint/free-port.ts';
 import { startTraffic } from '../../lib/rehearsal/traffic.ts';
 import { twins } from '../../lib/rehearsal/twins/catalogue.ts';
 import { ask, type Started, startTwin } from './twin-process.ts';
@@ -167,14 +167,3 @@ describe('a platform of CrewAI', () => {
     expect((await ask(web, 'POST /api/v1/integrations/connect')).status).toBe(401);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}

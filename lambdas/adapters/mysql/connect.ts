@@ -6,12 +6,11 @@ import { isIP, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { authPlugins, type Connection, createConnection } from 'mysql2';
 import { KeyturnError } from '../../contract/errors.ts';
-import { isLoopbackLiteral } from '../../contract/network-address.ts';
 import type { Sensitive } from '../../contract/sensitive.ts';
 import type { SqlClient, SqlRow, SqlValue } from '../../contract/sql.ts';
 import type { TargetTls } from '../../contract/target.ts';
-import { authoritiesOf } from '../authorities.ts';
 import { silence } from '../server-errors.ts';
+import { onlyThisMachine, tlsTo } from '../verified-tls.ts';
 import { type Moment, mysqlError, numberOf } from './errors.ts';
 
 export interface MysqlTarget {
@@ -68,9 +67,12 @@ export async function openMysql(target: MysqlTarget): Promise<MysqlClient> {
 
 async function connectMysql(target: MysqlTarget): Promise<Connection> {
   const socket = new Socket();
-  const ssl = tlsOptions(target, socket);
+  const verified = tlsTo(target);
+  if (verified === null) onlyThisMachine(socket);
   const connection = createConnection({
-    ...(ssl === null ? { authPlugins: withoutTls(target) } : { ssl }),
+    ...(verified === null
+      ? { authPlugins: withoutTls(target) }
+      : { ssl: { ...verified, verifyIdentity: true } }),
     // For an address the driver would have the certificate checked for "localhost". With a point behind it an address
     // is taken for a name, and Node's tls.checkServerIdentity, which takes the point off, for the address again.
     host: isIP(target.host) === 0 ? target.host : `${target.host}.`,
@@ -111,7 +113,7 @@ async function connectMysql(target: MysqlTarget): Promise<Connection> {
   } finally {
     clearTimeout(timer);
   }
-  if (ssl === null || isVerified(connection)) return connection;
+  if (verified === null || isVerified(connection)) return connection;
   // An answer that was there before TLS had begun.
   connection.destroy();
   throw mysqlError(Object.assign(new Error(), { errno: 1045 }), nameOf(target), 'before-tls');
@@ -207,32 +209,6 @@ function revealed({ password }: MysqlTarget): string {
   const text = password.reveal();
   if (text !== '') return text;
   throw new KeyturnError({ code: 'ValueRejected', message: 'The password must not be empty.' });
-}
-
-function tlsOptions({ host, tls }: MysqlTarget, socket: Socket) {
-  if (tls !== 'off') {
-    const authorities = authoritiesOf(tls.authorities);
-    return {
-      ...(authorities === undefined ? {} : { ca: authorities }),
-      minVersion: 'TLSv1.2' as const,
-      // Given explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
-      rejectUnauthorized: true,
-      verifyIdentity: true,
-    };
-  }
-  if (host.startsWith('/') || isLoopbackLiteral(host)) return null;
-  if (host !== 'localhost') {
-    throw new KeyturnError({
-      code: 'DeploymentInvalid',
-      message: `tls may be "off" only for a loopback address or a Unix socket; the host is ${host}.`,
-      hint: 'Leave tls out, and give the certificate authority of the server.',
-    });
-  }
-  // The resolver says what localhost is; anything but this machine is left before a byte is sent.
-  socket.on('lookup', (_error, address) => {
-    if (typeof address === 'string' && !isLoopbackLiteral(address)) socket.destroy();
-  });
-  return null;
 }
 
 /**

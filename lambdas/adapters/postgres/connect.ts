@@ -5,12 +5,11 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { KeyturnError } from '../../contract/errors.ts';
-import { isLoopbackLiteral } from '../../contract/network-address.ts';
 import type { Sensitive } from '../../contract/sensitive.ts';
 import type { SqlClient, SqlRow, SqlValue } from '../../contract/sql.ts';
 import type { TargetTls } from '../../contract/target.ts';
-import { authoritiesOf } from '../authorities.ts';
 import { silence } from '../server-errors.ts';
+import { onlyThisMachine, tlsTo } from '../verified-tls.ts';
 import { postgresError } from './errors.ts';
 
 export interface PostgresTarget {
@@ -43,14 +42,17 @@ const defaultStatementTimeout = 30_000;
  *   CredentialRejected, DatabaseMissing, TargetRefused.
  */
 export async function connectPostgres(target: PostgresTarget): Promise<pg.Client> {
+  const verified = tlsTo(target);
   const socket = new Socket();
+  if (verified === null) onlyThisMachine(socket);
   const client = new pg.Client({
     host: target.host,
     port: target.port,
     user: target.user,
     password: revealed(target),
     database: target.database,
-    ssl: tlsOptions(target, socket),
+    // The driver sets the server name, and has the certificate checked for the host, be it a name or an address.
+    ssl: verified ?? false,
     sslnegotiation: 'postgres',
     application_name: 'keyturn',
     pipeline: target.pipeline ?? false,
@@ -117,32 +119,6 @@ function revealed({ password }: PostgresTarget): string {
   const text = password.reveal();
   if (text !== '') return text;
   throw new KeyturnError({ code: 'ValueRejected', message: 'The password must not be empty.' });
-}
-
-function tlsOptions({ host, tls }: PostgresTarget, socket: Socket) {
-  if (tls !== 'off') {
-    const authorities = authoritiesOf(tls.authorities);
-    return {
-      ...(authorities === undefined ? {} : { ca: authorities }),
-      minVersion: 'TLSv1.2' as const,
-      // Given explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off. The driver sets the
-      // server name, and has the certificate checked for the host, be it a name or an address.
-      rejectUnauthorized: true,
-    };
-  }
-  if (host.startsWith('/') || isLoopbackLiteral(host)) return false;
-  if (host !== 'localhost') {
-    throw new KeyturnError({
-      code: 'DeploymentInvalid',
-      message: `tls may be "off" only for a loopback address or a Unix socket; the host is ${host}.`,
-      hint: 'Leave tls out, and give the certificate authority of the server.',
-    });
-  }
-  // The resolver says what localhost is; anything but this machine is left before a byte is sent.
-  socket.on('lookup', (_error, address) => {
-    if (typeof address === 'string' && !isLoopbackLiteral(address)) socket.destroy();
-  });
-  return false;
 }
 
 function nameOf({ host, port }: PostgresTarget): string {

@@ -6,10 +6,9 @@ import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, Redis } from 'ioredis';
 import { KeyturnError } from '../../contract/errors.ts';
-import { isLoopbackLiteral } from '../../contract/network-address.ts';
 import type { TargetLogin } from '../../contract/target.ts';
-import { authoritiesOf } from '../authorities.ts';
 import { silence } from '../server-errors.ts';
+import { onlyThisMachine, tlsTo } from '../verified-tls.ts';
 import { redisError, replyError, replyOf } from './errors.ts';
 
 /** A command, and what it is given. */
@@ -136,31 +135,12 @@ async function over(socket: Socket, name: string, commandTimeout: number): Promi
 }
 
 function socketTo({ host, port, tls }: TargetLogin): Socket {
-  if (tls !== 'off') {
-    const authorities = authoritiesOf(tls.authorities);
-    return connectTls({
-      host,
-      port,
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      ...(authorities === undefined ? {} : { ca: authorities }),
-      minVersion: 'TLSv1.2',
-      // Given explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED cannot switch it off.
-      rejectUnauthorized: true,
-    });
+  const verified = tlsTo({ host, tls });
+  if (verified !== null) {
+    return connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...verified });
   }
-  if (host.startsWith('/')) return connect({ path: host });
-  if (!isLoopbackLiteral(host) && host !== 'localhost') {
-    throw new KeyturnError({
-      code: 'DeploymentInvalid',
-      message: `tls may be "off" only for a loopback address or a Unix socket; the host is ${host}.`,
-      hint: 'Leave tls out, and give the certificate authority of the server.',
-    });
-  }
-  const socket = connect({ host, port });
-  // The resolver says what localhost is; anything but this machine is left before a byte is sent.
-  socket.on('lookup', (_error, address) => {
-    if (typeof address === 'string' && !isLoopbackLiteral(address)) socket.destroy();
-  });
+  const socket = connect(host.startsWith('/') ? { path: host } : { host, port });
+  onlyThisMachine(socket);
   return socket;
 }
 

@@ -1,6 +1,5 @@
 /** The way to a real PostgreSQL, and to servers on the way to which something is wrong: the step that fails is named. */
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -11,6 +10,7 @@ import { reach } from '../../../lambdas/adapters/reach.ts';
 import { Sensitive } from '../../../lambdas/contract/sensitive.ts';
 import type { ReachedStep, TargetLogin } from '../../../lambdas/contract/target.ts';
 import { makeAuthority } from '../../../lib/rehearsal/certificates.ts';
+import { freePort } from '../../../lib/rehearsal/endpoint/free-port.ts';
 import { type Postgres, startPostgres } from '../../../lib/rehearsal/postgres.ts';
 import { serverThat, showing } from './postgres/odd-servers.ts';
 
@@ -60,15 +60,6 @@ async function logins(): Promise<number> {
   await admin.query(`SELECT '${mark}'`);
   await vi.waitUntil(async () => (await server.log()).includes(mark), { timeout: 20_000, interval: 20 });
   return (await server.log()).match(/connection authorized:|password authentication failed/g)?.length ?? 0;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
 
 describe('the way to a server that is well', () => {

@@ -260,6 +260,35 @@ describe('the order of restarts', () => {
     expect(diary).toEqual(['begin web', 'begin worker', 'renewed web', 'renewed worker']);
   });
 
+  test('together: those that another secret reaches too, in the latest turn of them all', async () => {
+    const begun: string[] = [];
+    const { clock, context } = world(
+      (time) => [
+        {
+          kind: 'ecs',
+          bind: (consumer) => {
+            const service = String(Reflect.get(Object(consumer), 'service'));
+            const hook = {
+              quiesce: null,
+              restarts: [service],
+              begin: async () => void begun.push(`${service} ${time.now()}`),
+              look: async (): Promise<Renewal> => ({ renewed: true }),
+            };
+            return { ok: true, hook };
+          },
+        },
+      ],
+      [
+        secret('first', ['web'], true),
+        secret('second', ['web'], true),
+        secret('one', ['web', 'worker'], true),
+      ],
+    );
+    const before = clock.now();
+    await stage.run(stateOf('one', before), context);
+    expect(begun).toEqual([`web ${before + 2_000}`, `worker ${before + 2_000}`]);
+  });
+
   test('one after the other: the second begins when the first is renewed', async () => {
     const diary: string[] = [];
     const { clock, context } = world(
