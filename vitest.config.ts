@@ -4,7 +4,9 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/temporary.ts',
-    testTimeout: 30_000,
+    // Far more than any takes on an idle machine: what is measured is never the time of a test.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     // Many tests wait for processes of their own: on two cores Vitest would run them one after the other.
     maxWorkers: '100%',
     env: {

@@ -17,6 +17,8 @@ export interface TinyPlatform {
   /** The most requests that were in work at one time. */
   readonly busiest: number;
   readonly requests: number;
+  /** Tokens that were used while they were good, of all that it has given. */
+  readonly used: ReadonlySet<string>;
   close(): Promise<void>;
 }
 
@@ -26,6 +28,8 @@ export async function startTinyPlatform(): Promise<TinyPlatform> {
   const failing: number[] = [];
   let held: Promise<void> | null = null;
   let inWork = 0;
+  let given = 0;
+  const used = new Set<string>();
   const server: Server = createServer(async (request, response) => {
     state.requests += 1;
     inWork += 1;
@@ -35,11 +39,15 @@ export async function startTinyPlatform(): Promise<TinyPlatform> {
     });
     request.resume();
     if (state.cut) return void request.socket.destroy();
-    if (request.url === '/login')
-      return void response.end(JSON.stringify({ token: `token of ${state.key}` }));
+    if (request.url === '/login') {
+      given += 1;
+      return void response.end(JSON.stringify({ token: `${state.key}-${given}` }));
+    }
     if (held !== null) await held;
-    const status =
-      failing.shift() ?? (request.headers.authorization === `Bearer token of ${state.key}` ? 200 : 401);
+    const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
+    const good = token.startsWith(`${state.key}-`);
+    if (good) used.add(token);
+    const status = failing.shift() ?? (good ? 200 : 401);
     response.writeHead(status).end(state.garbled ? 'no json' : '{}');
   });
   const state: Writable<TinyPlatform> = {
@@ -49,6 +57,7 @@ export async function startTinyPlatform(): Promise<TinyPlatform> {
     garbled: false,
     busiest: 0,
     requests: 0,
+    used,
     fail(status: number, times: number) {
       for (let time = 0; time < times; time += 1) failing.push(status);
     },
