@@ -126,4 +126,29 @@ describe('a record of writes', () => {
       'gone: the platform cannot read what it acknowledged.',
     ]);
   });
+
+  it('explains a read by what was there when it began, and by what was written while it went on', async () => {
+    const record = new WriteRecord();
+    const written = (value: string) => {
+      record.sending('row', value);
+      record.acknowledged('row', value);
+    };
+    const readsWhileTwoAreWritten = (value: string) =>
+      record.lost(async () => {
+        written('third');
+        written('fourth');
+        return digestOf(value);
+      });
+    for (const value of ['second', 'third', 'fourth']) {
+      written('first');
+      written('second');
+      expect(await readsWhileTwoAreWritten(value)).toEqual([]);
+    }
+    written('first');
+    written('second');
+    expect(await readsWhileTwoAreWritten('first')).toHaveLength(1);
+    // The next read is none of those that were under way.
+    expect(await record.lost(async () => digestOf('third'))).toHaveLength(1);
+    expect(await record.lost(async () => digestOf('fourth'))).toEqual([]);
+  });
 });

@@ -19,6 +19,8 @@ interface Row {
 /** One writer at a time for each row, each with one write under way: else "the last one" would mean nothing. */
 export class WriteRecord {
   readonly #rows = new Map<string, Row>();
+  /** By row: what each read that is under way may give. */
+  readonly #reads = new Map<string, Set<Set<string>>>();
   #acknowledged = 0;
 
   /** A write is about to be sent. */
@@ -26,6 +28,7 @@ export class WriteRecord {
     const known = this.#rows.get(row) ?? { acknowledged: null, uncertain: [] };
     known.uncertain.push(digestOf(value));
     this.#rows.set(row, known);
+    for (const possible of this.#reads.get(row) ?? []) possible.add(digestOf(value));
   }
 
   /** The platform has said that it holds this value. */
@@ -55,6 +58,25 @@ export class WriteRecord {
   }
 
   /**
+   * Whether a read gives what can be explained, while others may write: what was there when it began, or was sent since.
+   *
+   * @returns the digest that it gave, where that cannot be explained; undefined: it can
+   */
+  async #unexplained(row: string, read: () => Promise<string | null>): Promise<string | null | undefined> {
+    const known = this.#rows.get(row);
+    if (known === undefined || known.acknowledged === null) return undefined;
+    const possible = new Set([known.acknowledged, ...known.uncertain]);
+    const reads = this.#reads.get(row) ?? new Set();
+    this.#reads.set(row, reads.add(possible));
+    try {
+      const digest = await read();
+      return digest !== null && possible.has(digest) ? undefined : digest;
+    } finally {
+      reads.delete(possible);
+    }
+  }
+
+  /**
    * Reads back every row of which a write was acknowledged.
    *
    * @param read gives the digest that the platform shows for a row; null when it shows none
@@ -63,8 +85,8 @@ export class WriteRecord {
   async lost(read: (row: string) => Promise<string | null>): Promise<readonly string[]> {
     const sentences: string[] = [];
     for (const row of this.rows()) {
-      const digest = await read(row);
-      if (this.explains(row, digest)) continue;
+      const digest = await this.#unexplained(row, () => read(row));
+      if (digest === undefined) continue;
       sentences.push(
         digest === null
           ? `${row}: the platform cannot read what it acknowledged.`
