@@ -1,7 +1,6 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
-import * as iam from 'aws-cdk-lib/aws-iam';
-import * as kms from 'aws-cdk-lib/aws-kms';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { IamStatement } from '../lambdas/contract/hooks.ts';
@@ -12,10 +11,11 @@ import type { Engine } from '../lambdas/contract/target.ts';
 import { stageDefinitions } from '../lambdas/rollout/stages.ts';
 import { type SecretAccess, secretArnOf } from './access.ts';
 import { Alarms } from './alarms.ts';
+import { customerKey } from './customer-key.ts';
 import { rotationLogsIn, stageLogsIn } from './deployment/network.ts';
 import type { ResolvedConsumer, ResolvedDeployment, ResolvedSecret } from './deployment/resolve.ts';
 import { Network } from './network.ts';
-import { admitTopic, Notifications } from './notifications.ts';
+import { Notifications } from './notifications.ts';
 import { nameOf } from './pipeline-function.ts';
 import { Reconciler } from './reconciler.ts';
 import { RolloutMachine } from './rollout-machine.ts';
@@ -216,38 +216,6 @@ export class KeyturnPipeline extends Construct {
   private rotated(secrets: readonly ResolvedSecret[]): RotatedSecret[] {
     return secrets.map(({ key }) => present(this.secrets.get(key), key));
   }
-}
-
-/** One key for a deployment. Its rotation keeps old key material, so nothing has to be encrypted again. */
-function customerKey(scope: Construct, deployment: string): kms.Key {
-  const { region } = Stack.of(scope);
-  const key = new kms.Key(scope, 'Key', {
-    description: `Keyturn, ${deployment}: secrets, logs and notifications.`,
-    enableKeyRotation: true,
-    // Without it, every secret that it encrypts would be lost with the stack.
-    removalPolicy: RemovalPolicy.RETAIN,
-  });
-  const logGroups = (prefix: string) =>
-    Stack.of(scope).formatArn({ service: 'logs', resource: `log-group:${prefix}${nameOf(deployment, '*')}` });
-  key.addToResourcePolicy(
-    // CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs using AWS KMS".
-    new iam.PolicyStatement({
-      sid: 'CloudWatchLogsEncryptsTheLogs',
-      principals: [new iam.ServicePrincipal(`logs.${region}.amazonaws.com`)],
-      actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
-      resources: ['*'],
-      conditions: {
-        ArnLike: {
-          'kms:EncryptionContext:aws:logs:arn': [
-            logGroups('/aws/lambda/'),
-            logGroups('/aws/vendedlogs/states/'),
-          ],
-        },
-      },
-    }),
-  );
-  admitTopic(key, deployment);
-  return key;
 }
 
 function isRotatedHere({ class: { admission } }: ResolvedSecret): boolean {

@@ -28,7 +28,7 @@ export function consentFor(
   if (consent !== undefined && problem === null) return consent;
   throw new KeyturnError({
     code: 'ConsentMissing',
-    message: `The secret ${description.name} does not rotate without a person's consent, because ${reason}; ${problem ?? 'there is none'}.`,
+    message: `The secret ${description.name} does not rotate without a person's consent, because ${reason}; ${problem ?? 'nobody has consented'}.`,
     hint: `To consent, tag the secret with ${consentTag} = the time until which it holds (at most ${longestHours} hours ahead, like 2026-01-31T18:00:00Z), who and why; then rotate again.`,
   });
 }
@@ -51,7 +51,7 @@ export function needsConsent(
 }
 
 function problemWith(consent: string | undefined, usedUp: string | undefined, now: Date): string | null {
-  if (consent === undefined) return 'there is none';
+  if (consent === undefined) return 'nobody has consented';
   if (consent === usedUp) return 'the consent on it has been used: one consent is good for one rotation';
   const until = Date.parse(/^\S+/.exec(consent)?.[0] ?? '');
   if (Number.isNaN(until)) return 'the consent on it does not begin with a time';

@@ -3,6 +3,7 @@ import type { Network } from '../../lambdas/contract/network.ts';
 import { plans, stagesOfPlan } from '../../lambdas/contract/plan.ts';
 import type { StageId } from '../../lambdas/contract/stages.ts';
 import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
+import { invalid } from './invalid.ts';
 import type { ResolvedSecret } from './resolve.ts';
 
 /** The kinds of re-encryption that open connections to a server themselves. */
@@ -27,12 +28,11 @@ export function stageLogsIn(stage: StageId, secrets: readonly ResolvedSecret[]):
  * A stage is one function for all secrets: where it logs in for one, it probes and calls for the others from inside
  * the VPC too. What it cannot reach there would only show in the middle of a rollout.
  *
- * @throws KeyturnError by `invalid`
+ * @throws KeyturnError DeploymentInvalid
  */
 export function resolveNetwork(
   network: Network | undefined,
   secrets: readonly ResolvedSecret[],
-  invalid: (sentence: string) => Error,
 ): Network | null {
   if (network === undefined) return null;
   const inside = stagesInside(secrets);

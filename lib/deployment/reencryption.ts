@@ -4,6 +4,7 @@ import type { DeploymentSecret } from '../../lambdas/contract/deployment.ts';
 import type { ReencryptNeeds } from '../../lambdas/contract/reencryption.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import { reencryptKinds } from '../../lambdas/hooks/reencrypt/kinds.ts';
+import { invalid } from './invalid.ts';
 
 interface InUse {
   readonly class: ClassDefinition;
@@ -14,13 +15,12 @@ interface InUse {
  * The class by which the secret is handled. Where the deployment does not say how the data under a single key is
  * moved, nothing can save that data: the secret is guarded.
  *
- * @throws KeyturnError by `invalid`, when `reencrypt` is missing or too much.
+ * @throws KeyturnError DeploymentInvalid, when `reencrypt` is missing or too much.
  */
 export function classInUse(
   field: string,
   declared: InUse,
   { reencrypt }: Pick<DeploymentSecret, 'reencrypt'>,
-  invalid: (sentence: string) => Error,
 ): InUse {
   const { id, reencryption } = declared.class;
   if (reencryption === null) {
@@ -57,13 +57,12 @@ export interface ResolvedReencryption extends ReencryptNeeds {
  * of the deployment's own secrets stands for that secret's name or ARN. One of them must be able to count.
  *
  * @param ids key -> name or ARN of each secret of the deployment
- * @throws KeyturnError by `invalid`
+ * @throws KeyturnError DeploymentInvalid
  */
 export function resolveReencryptions(
   field: string,
   { reencrypt = [] }: Pick<DeploymentSecret, 'reencrypt'>,
   ids: ReadonlyMap<string, string>,
-  invalid: (sentence: string) => Error,
 ): ResolvedReencryption[] {
   const resolved = reencrypt.map((declared, index) => {
     const kind = reencryptKinds.get(declared.kind);

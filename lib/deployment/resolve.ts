@@ -8,7 +8,6 @@ import type { Catalog } from '../../lambdas/catalog/schema.ts';
 import { classIds, classOf } from '../../lambdas/classes/registry.ts';
 import { keyStatements } from '../../lambdas/contract/credential.ts';
 import type { Deployment, DeploymentSecret } from '../../lambdas/contract/deployment.ts';
-import { KeyturnError } from '../../lambdas/contract/errors.ts';
 import type { FleetNeeds } from '../../lambdas/contract/fleet-hooks.ts';
 import type { IamStatement } from '../../lambdas/contract/hooks.ts';
 import type { Network } from '../../lambdas/contract/network.ts';
@@ -17,11 +16,11 @@ import { checkSchedule, type Window } from '../../lambdas/contract/schedule.ts';
 import type { ClassDefinition } from '../../lambdas/contract/secret-class.ts';
 import type { SecretSettings } from '../../lambdas/contract/settings.ts';
 import type { Engine } from '../../lambdas/contract/target.ts';
-import { fleetKinds } from '../../lambdas/hooks/instances/kinds.ts';
-import { probeKinds } from '../../lambdas/hooks/probe/kinds.ts';
 import { redeployKinds } from '../../lambdas/hooks/redeploy/kinds.ts';
-import { stageDefinitions } from '../../lambdas/rollout/stages.ts';
+import { resolveInstances } from './instances.ts';
+import { invalid } from './invalid.ts';
 import { resolveNetwork } from './network.ts';
+import { resolveProbe } from './probe.ts';
 import { classInUse, type ResolvedReencryption, resolveReencryptions, withIds } from './reencryption.ts';
 
 export interface ResolvedSecret {
@@ -108,7 +107,7 @@ export function resolveDeployment(deployment: Deployment): ResolvedDeployment {
       kind: consumer.kind,
       statements: stopped.has(name) && quiesces.ok ? [...statements, ...quiesces.hook] : statements,
     })),
-    network: resolveNetwork(deployment.network, secrets, invalid),
+    network: resolveNetwork(deployment.network, secrets),
     emails: deployment.notifications?.email ?? [],
     logRetentionDays: deployment.logRetentionDays,
     reconcileEveryMinutes: deployment.reconcileEveryMinutes,
@@ -143,7 +142,6 @@ function resolveSecret(
     field,
     { class: declared, options: { ...(classId === known?.class ? known.options : {}), ...secret.options } },
     secret,
-    invalid,
   );
   const ids = new Map(Object.entries(deployment.secrets).map(([name, { source }]) => [name, idOf(source)]));
   const options = withIds(given, ids);
@@ -164,7 +162,7 @@ function resolveSecret(
   const way = secretClass.way(options);
   const credentials = secretClass.credentials(options);
   const instances = resolveInstances(field, secret, { id: secretClass.id, plan: way.plan }, deployment);
-  const reencryptions = resolveReencryptions(field, secret, ids, invalid);
+  const reencryptions = resolveReencryptions(field, secret, ids);
   return {
     key,
     class: secretClass,
@@ -247,78 +245,6 @@ function resolveWindow(field: string, secret: DeploymentSecret, secretClass: Cla
   return checked.value;
 }
 
-/** The list of instances that the class's plan works with, complete; null where the plan has none. */
-function resolveInstances(
-  field: string,
-  { instances }: DeploymentSecret,
-  { id, plan: planId }: { readonly id: string; readonly plan: PlanId },
-  deployment: Deployment,
-): {
-  readonly fleet: NonNullable<ResolvedSecret['fleet']>;
-  readonly members: { readonly kind: string };
-} | null {
-  const plan: Plan = plans[planId];
-  const needed = plan.stages.some((stage) => stageDefinitions[stage].usesFleet === true);
-  if (instances === undefined && !needed) return null;
-  if (instances === undefined) {
-    throw invalid(
-      `${field}.instances must say how the platform lists, redeploys and confirms its instances: the class ${id} redeploys each of them; it is missing.`,
-    );
-  }
-  if (!needed) {
-    throw invalid(`${field}.instances must be left out: the class ${id} redeploys consumers only.`);
-  }
-  const kind = fleetKinds.get(instances.kind);
-  if (kind === undefined) {
-    throw invalid(
-      `${field}.instances.kind must be one of ${[...fleetKinds.keys()].join(', ')}; received "${instances.kind}".`,
-    );
-  }
-  const members = { ...(deployment.url === undefined ? {} : { url: deployment.url }), ...instances };
-  const checked = kind.check(members);
-  if (!checked.ok) throw invalid(`${field}.instances: ${checked.broken[0] ?? 'they break a rule.'}`);
-  return { fleet: { ...checked.hook, kind: instances.kind }, members };
-}
-
-/** A probe with a path only goes to the deployment's url, or with `at` to one of its `urls`. */
-function resolveProbe(
-  field: string,
-  probe: Readonly<Record<string, unknown>> | null | undefined,
-  deployment: Deployment,
-): SecretSettings['probe'] {
-  if (probe === null || probe === undefined) return null;
-  const kind = String(probe.kind);
-  const hook = probeKinds.get(kind);
-  if (hook === undefined) {
-    throw invalid(
-      `${field}.probe.kind must be one of ${[...probeKinds.keys()].join(', ')}; received "${kind}".`,
-    );
-  }
-  const { path, at, ...rest } = probe;
-  const base = baseOf(field, at, deployment);
-  const whole =
-    typeof path === 'string' && rest.url === undefined && base !== undefined
-      ? { ...rest, url: joined(base, path) }
-      : { ...(path === undefined ? {} : { path }), ...rest };
-  const bound = hook.bind(whole);
-  if (!bound.ok) throw invalid(`${field}: ${bound.broken[0] ?? 'its probe breaks a rule.'}`);
-  return { ...whole, kind };
-}
-
-/** @param at the probe's member: a name of `urls`, or nothing. */
-function baseOf(field: string, at: unknown, { url, urls }: Deployment): string | undefined {
-  if (at === undefined) return url;
-  const base = typeof at === 'string' && Object.hasOwn(urls, at) ? urls[at] : undefined;
-  if (base !== undefined) return base;
-  throw invalid(
-    `${field}.probe.at must be one of urls (${Object.keys(urls).join(', ') || 'there are none'}); received ${JSON.stringify(at)}.`,
-  );
-}
-
-function joined(base: string, path: string): string {
-  return `${base.replace(/\/+$/, '')}${path}`;
-}
-
 function boundConsumer(name: string, consumer: { readonly kind: string }): readonly IamStatement[] {
   const kind = redeployKinds.get(consumer.kind);
   if (kind === undefined) {
@@ -334,8 +260,4 @@ function boundConsumer(name: string, consumer: { readonly kind: string }): reado
 
 function duplicate(names: readonly string[]): string | undefined {
   return names.find((name, index) => names.indexOf(name) !== index);
-}
-
-function invalid(message: string): KeyturnError {
-  return new KeyturnError({ code: 'DeploymentInvalid', message });
 }

@@ -1,8 +1,8 @@
 /** What a rehearsal sees of a login at a database while it rotates: the consumers' own sessions, and the gap. */
 import * as z from 'zod/mini';
+import type { Stage } from './acts.ts';
 import type { Followed } from './follow.ts';
 import type { ReportSecret } from './report.ts';
-import type { Stage } from './scenarios.ts';
 import type { Tally } from './tally.ts';
 import type { Traffic } from './traffic.ts';
 

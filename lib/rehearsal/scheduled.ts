@@ -1,11 +1,11 @@
 /** Rotations that nobody asks for: the endpoint's time moves on until a window opens. */
 import type { ProbePorts } from '../../lambdas/contract/hooks.ts';
 import { keepsOldValue } from '../../lambdas/contract/plan.ts';
+import type { Stage } from './acts.ts';
 import type { AccountClient } from './endpoint/account-client.ts';
 import { type Played, play } from './play.ts';
 import type { Progress } from './progress.ts';
 import type { Running } from './rehearsal.ts';
-import type { Stage } from './scenarios.ts';
 
 const hour = 3_600_000;
 

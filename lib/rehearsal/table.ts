@@ -16,6 +16,8 @@ interface Column {
   readonly align: 'left' | 'right';
   /** May lose its end when the table is too wide. */
   readonly narrows: boolean;
+  /** What the numbers are, for the line below the table. Left out: the heading says it. */
+  readonly says?: string;
   /** Null: does not apply to this row. A column that applies to no row is left out. */
   cell(row: ReportSecret): string | null;
   meaning?(row: ReportSecret): Meaning;
@@ -35,11 +37,17 @@ const columns: readonly Column[] = [
     cell: (row) => (row.outcome === row.expected ? row.outcome : `${row.outcome}!`),
     meaning: (row) => (row.outcome === row.expected ? 'good' : 'bad'),
   },
-  { ...number, heading: 's', cell: (row) => total(row).toFixed(1) },
-  { ...number, heading: 'calls', cell: (row) => shown(row.secretsManagerCalls) },
+  { ...number, heading: 's', says: 'seconds', cell: (row) => total(row).toFixed(1) },
+  {
+    ...number,
+    heading: 'calls',
+    says: 'of the rotation to Secrets Manager',
+    cell: (row) => shown(row.secretsManagerCalls),
+  },
   {
     ...number,
     heading: 'failed',
+    says: 'requests of clients, of all',
     // Of how many: none failed of none served shows nothing.
     cell: (row) => (row.requests === null ? null : `${row.requests.failed}/${row.requests.total}`),
     meaning: (row) => (row.requests?.failed === 0 && row.requests.total > 0 ? 'good' : 'bad'),
@@ -47,22 +55,35 @@ const columns: readonly Column[] = [
   {
     ...number,
     heading: 'queries',
+    says: 'those that failed on open sessions, of all',
     cell: (row) => (row.statements === null ? null : `${row.statements.failed}/${row.statements.total}`),
     meaning: (row) => (row.statements?.failed === 0 && row.statements.total > 0 ? 'good' : 'bad'),
   },
   {
     ...number,
     heading: 'logins',
+    says: 'those that were refused, of all',
     cell: (row) => (row.logins === null ? null : `${row.logins.failed}/${row.logins.total}`),
     meaning: (row) => (row.logins?.failed === 0 && row.logins.total > 0 ? 'good' : 'bad'),
   },
   // Refused logins that the strategy explains: shown where there are any.
-  { ...number, heading: 'in gap', cell: (row) => shown(row.logins?.inGap || null) },
-  { ...number, heading: 'gap', cell: (row) => row.gapSeconds?.toFixed(2) ?? null },
-  { ...number, heading: 'rows', cell: (row) => shown(row.rowsReencrypted) },
+  {
+    ...number,
+    heading: 'in gap',
+    says: 'logins that the gap explains',
+    cell: (row) => shown(row.logins?.inGap || null),
+  },
+  {
+    ...number,
+    heading: 'gap',
+    says: 'longest time for which a client’s value did not work, in seconds',
+    cell: (row) => row.gapSeconds?.toFixed(2) ?? null,
+  },
+  { ...number, heading: 'rows', says: 'moved to the new key', cell: (row) => shown(row.rowsReencrypted) },
   {
     ...number,
     heading: 'left',
+    says: 'rows under the old key',
     cell: (row) => shown(row.rowsLeft),
     meaning: (row) => ((row.rowsLeft ?? 0) > 0 ? 'bad' : 'good'),
   },
@@ -74,6 +95,20 @@ const columns: readonly Column[] = [
     meaning: (row) => (row.oldValueRefused === true ? 'good' : 'bad'),
   },
 ];
+
+/** What the headings of the table mean, in lines of at most 110 characters. Empty: they need no words. */
+export function legend(rows: readonly ReportSecret[], paint: Paint = plain): string {
+  const words = columns
+    .filter((column) => column.says !== undefined && rows.some((row) => column.cell(row) !== null))
+    .map(({ heading, says }) => `${heading}: ${says}`);
+  const lines: string[] = [];
+  for (const word of words) {
+    const longer = `${lines.at(-1)}; ${word}`;
+    if (lines.length > 0 && longer.length <= width) lines.splice(-1, 1, longer);
+    else lines.push(word);
+  }
+  return lines.map((line) => `${paint('quiet', line)}\n`).join('');
+}
 
 /** One row per rotation, columns aligned, at most 110 characters wide. Ends with a line break. */
 export function table(rows: readonly ReportSecret[], paint: Paint = plain): string {
@@ -119,6 +154,7 @@ export function ruleLines(rules: readonly ReportRule[], paint: Paint = plain): s
 export function ending(report: Report, drawn: string, paint: Paint = plain): string {
   return [
     table(report.secrets, paint),
+    legend(report.secrets, paint),
     drawn,
     ruleLines(report.rules, paint),
     (report.notes ?? []).map((note) => `${note}\n`).join(''),

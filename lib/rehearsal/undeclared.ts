@@ -3,7 +3,7 @@ import { parseDocument } from '../../lambdas/contract/document.ts';
 import { type Plan, plans } from '../../lambdas/contract/plan.ts';
 import { consentIfAsked, generated, type Stage, variablesOf } from './acts.ts';
 import type { HeldSession } from './run-server.ts';
-import type { Scenario } from './scenarios.ts';
+import type { Scenario } from './scenario.ts';
 import type { StagedSecret } from './stage-deployment.ts';
 
 /** What it calls itself at the server. */

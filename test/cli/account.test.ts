@@ -66,7 +66,9 @@ describe('a guarded secret', () => {
     const began = (await world.client.rotations()).length;
     const run = await world.inside(['rotate', key]);
     expect(run.code).toBe(1);
-    expect(run.stderr).toContain('every stored SSH key and password becomes unreadable; there is none.');
+    expect(run.stderr).toContain(
+      'every stored SSH key and password becomes unreadable; nobody has consented.',
+    );
     expect(run.stderr).toContain(`keyturn approve ${key} --for 1h --reason`);
     expect(await world.client.rotations()).toHaveLength(began);
     expect((await world.inside(['plan', key])).code).toBe(1);
@@ -101,7 +103,7 @@ describe('a guarded secret', () => {
   test('can have its consent taken back', async () => {
     await world.inside(['approve', key, '--for', '1h', '--reason', 'planned']);
     expect((await world.inside(['approve', key, '--revoke'])).code).toBe(0);
-    expect((await world.inside(['rotate', key])).stderr).toContain('there is none');
+    expect((await world.inside(['rotate', key])).stderr).toContain('nobody has consented');
   });
 });
 

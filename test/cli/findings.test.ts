@@ -278,7 +278,7 @@ describe('what stands in the way of a rotation', () => {
       about: jwt,
       shown: {},
       sentence:
-        'The secret ocore/jwt does not rotate without a person’s consent, because every session and token signed with JWT_SECRET ends at once, and this is outside its maintenance window cron(0 2 1 * ? *) of 2 h; there is none.',
+        'The secret ocore/jwt does not rotate without a person’s consent, because every session and token signed with JWT_SECRET ends at once, and this is outside its maintenance window cron(0 2 1 * ? *) of 2 h; nobody has consented.',
     },
     {
       situation: 'nothing, with a consent for the time outside the window',
@@ -293,7 +293,7 @@ describe('what stands in the way of a rotation', () => {
       about: guarded,
       shown: {},
       sentence:
-        'The secret ocore/jwt does not rotate without a person’s consent, because every stored SSH key and password becomes unreadable; there is none.',
+        'The secret ocore/jwt does not rotate without a person’s consent, because every stored SSH key and password becomes unreadable; nobody has consented.',
     },
     {
       situation: 'a consent that was used',

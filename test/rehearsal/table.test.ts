@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Paint, paintFor } from '../../lib/rehearsal/paint.ts';
 import { broken, type Report, type ReportSecret, serialised } from '../../lib/rehearsal/report.ts';
-import { ending, ruleLines, table } from '../../lib/rehearsal/table.ts';
+import { ending, legend, ruleLines, table } from '../../lib/rehearsal/table.ts';
 import { timeline } from '../../lib/rehearsal/timeline.ts';
 
 const jwt: ReportSecret = {
@@ -68,6 +68,19 @@ platform  secret          scenario  outcome      s  calls  failed   gap  rows  l
 exo       EXO_JWT_SECRET  rotate    completed  4.0      8   0/412  0.12     -     -  refused
 exo       EXO_JWT_SECRET  sweep     completed  4.0      8   0/412  0.12  1200     3  refused
 `);
+  });
+
+  it('says below it what the headings of its numbers mean, and of no column that it leaves out', () => {
+    const login = { failed: 1, total: 2, inGap: 3 };
+    const all = { ...jwt, rowsReencrypted: 1, rowsLeft: 0, statements: login, logins: login };
+    expect(legend([jwt])).toBe(`\
+s: seconds; calls: of the rotation to Secrets Manager; failed: requests of clients, of all
+gap: longest time for which a client’s value did not work, in seconds
+`);
+    const lines = legend([all]).trimEnd().split('\n');
+    expect(lines.join('; ').match(/(^|; )[\w ]+: /g)).toHaveLength(9);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(110);
+    expect(legend([])).toBe('');
   });
 
   it('narrows the widest texts until its lines have 110 characters', () => {
@@ -144,6 +157,9 @@ describe('the ending', () => {
     expect(ending({ ...report, secrets: [jwt] }, 'a drawing\n')).toBe(`\
 platform  secret          scenario  outcome      s  calls  failed   gap  old value
 exo       EXO_JWT_SECRET  rotate    completed  4.0      8   0/412  0.12  refused
+
+s: seconds; calls: of the rotation to Secrets Manager; failed: requests of clients, of all
+gap: longest time for which a client’s value did not work, in seconds
 
 a drawing
 

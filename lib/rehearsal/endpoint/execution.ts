@@ -111,6 +111,8 @@ export class Execution {
   async #record(logs: ReturnType<StateMachine['run']>['eventLogs']): Promise<void> {
     const { handed, apart } = this.options.prepared;
     for await (const log of logs) {
+      // Of a Fail state AWS tells that it was entered, and by ExecutionFailed what it says.
+      if (log.type === 'StateFailed' && log.state.type === 'Fail') continue;
       const isTransition = log.type === 'StateEntered' || log.type === 'StateRetried';
       if (isTransition && !apart.has(log.state.name)) this.stateTransitions += 1;
       const ownType = log.type === 'StateEntered' || log.type === 'StateExited' ? log.state.type : '';

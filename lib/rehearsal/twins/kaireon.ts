@@ -1,37 +1,13 @@
 import { fileURLToPath } from 'node:url';
-import {
-  type Behaviour,
-  type ClientRequest,
-  isRecord,
-  type Token,
-  textAt,
-  tokenClient,
-} from '../behaviour.ts';
+import { type Behaviour, type ClientRequest, isRecord, type Token, tokenClient } from '../behaviour.ts';
 import { loginInUrl, loginParts, redisUrl, urlOf } from './database-login.ts';
-import { prepared } from './prepare.ts';
+import { stored, tenantKeys } from './kaireon-stored.ts';
 import { redisSessionsHeld, sessionsHeld } from './session-clients.ts';
-import { readingClients, type StoredRow, writingClients } from './stored-clients.ts';
-import type {
-  StoredData,
-  Twin,
-  TwinConsumer,
-  TwinSecret,
-  TwinUrls,
-  TwinVariables,
-  TwinWorld,
-} from './twin.ts';
-import { WriteRecord } from './write-record.ts';
-
-/** Whose data it is: a rotation goes from one to the next. */
-export const tenants = ['acme', 'globex', 'initech'] as const;
+import type { Twin, TwinConsumer, TwinSecret, TwinWorld } from './twin.ts';
 
 /** The secret that holds an admin's API key of each tenant, under the tenant's name: nothing rotates it. */
 export const adminKeys = 'kaireon/admin-api-keys';
 
-/** Rows of a tenant in a store before the platform starts. */
-const rowsAtStart = 20;
-
-const stores = ['connectors', 'platform-settings', 'sso-configs', 'mfa-secrets'] as const;
 const key = 'CONNECTOR_ENCRYPTION_KEY';
 
 const member = (name: string, secret = name) => ({ variable: name, secret, member: name });
@@ -159,7 +135,11 @@ export const kaireon: Twin = {
     scheduler(),
   ],
 
-  stored,
+  stored: (world) =>
+    stored(world, key, {
+      API_KEY_PEPPER: generated(world, 'API_KEY_PEPPER'),
+      ...kaireon.secrets[key]?.initial(world),
+    }),
 
   database: {
     secret: 'DATABASE_URL',
@@ -187,12 +167,6 @@ function made(name: string): TwinSecret {
 /** What nobody supplies, and no probe on another machine is sent with. */
 function kept(initial: TwinSecret['initial']): TwinSecret {
   return { initial, supplied: null, probeUrl: () => null };
-}
-
-function tenantKeys({ seeded }: TwinWorld): TwinVariables {
-  return Object.fromEntries(
-    tenants.map((tenant) => [tenant, `krn_${seeded.bytes(`API key of ${tenant}`, 24).toString('hex')}`]),
-  );
 }
 
 /** People whose click makes one service call another with a key that both must hold. */
@@ -243,62 +217,4 @@ function scheduler(): Behaviour {
       };
     },
   };
-}
-
-function stored(world: TwinWorld): StoredData {
-  const keys = tenantKeys(world);
-  const record = new WriteRecord();
-  const rowOf = (store: string, tenant: string, id: string): StoredRow => {
-    const headers = { 'x-tenant-id': tenant };
-    const bearer = keys[tenant] ?? '';
-    const path = `/api/v1/${store}/${id}`;
-    return {
-      name: `${store}/${tenant}/${id}`,
-      reads: [
-        { method: 'GET', path, headers, bearer },
-        { method: 'POST', at: 'worker', path: `/jobs/use/${store}/${id}`, headers },
-      ],
-      write: (value) => ({ method: 'POST', path, headers, bearer, body: { value } }),
-    };
-  };
-  const rows = stores.flatMap((store) =>
-    tenants.flatMap((tenant) =>
-      Array.from({ length: rowsAtStart }, (_, index) => rowOf(store, tenant, `${tenant}-${index + 1}`)),
-    ),
-  );
-  const byName = new Map(rows.map((row) => [row.name, row]));
-  return {
-    prepare: () =>
-      prepared('kaireon-data', {
-        DATABASE_URL: world.databaseUrl?.('kaireon') ?? '',
-        API_KEY_PEPPER: generated(world, 'API_KEY_PEPPER'),
-        TENANT_KEYS: JSON.stringify(keys),
-        ROWS: String(rowsAtStart),
-        ...kaireon.secrets[key]?.initial(world),
-      }),
-    behaviours: [
-      readingClients({ name: 'readers of stored secrets', secret: key, clients: 3, pause: 60, rows }),
-      // Every fifth row is written over and over; the others stay as they are until something moves them.
-      writingClients({
-        name: 'writers of stored secrets',
-        secret: key,
-        clients: 2,
-        pause: 60,
-        rows: rows.filter((_, index) => index % 5 === 0),
-        record,
-      }),
-    ],
-    acknowledged: () => record.count,
-    lost: (urls) => record.lost((name) => digestAt(urls, byName.get(name))),
-  };
-}
-
-/** What the API shows of a row now; null when it cannot. */
-async function digestAt(urls: TwinUrls, row: StoredRow | undefined): Promise<string | null> {
-  const read = row?.reads[0];
-  if (read === undefined) return null;
-  const answer = await fetch(new URL(read.path, urls.api), {
-    headers: { ...read.headers, authorization: `Bearer ${read.bearer}` },
-  });
-  return answer.ok ? textAt(await answer.json(), 'digest') : null;
 }

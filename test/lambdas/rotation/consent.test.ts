@@ -30,7 +30,7 @@ describe('consent to rotate a guarded secret', () => {
   });
 
   test.each([
-    { consent: null, sentence: 'there is none' },
+    { consent: null, sentence: 'nobody has consented' },
     { consent: 'yes please', sentence: 'the consent on it does not begin with a time' },
     { consent: '2026-11-21T12:00:00Z jane', sentence: 'the consent on it has expired' },
     { consent: '2026-11-22T12:00:01Z jane', sentence: 'the consent on it runs for more than 24 hours' },

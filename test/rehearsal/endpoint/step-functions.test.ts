@@ -164,7 +164,17 @@ describe('a state machine', () => {
       error: 'OldValueAlive',
     });
     const fail = await start({ Stop: { Type: 'Fail', Error: 'Stalled', Cause: 'by the test' } });
-    expect(await fail.run({})).toMatchObject({ status: 'FAILED', error: 'Stalled', cause: 'by the test' });
+    const ended = await fail.run({});
+    expect(ended).toMatchObject({ status: 'FAILED', error: 'Stalled', cause: 'by the test' });
+    const { events } = await fail.client.send(
+      new GetExecutionHistoryCommand({ executionArn: ended.executionArn }),
+    );
+    // Nothing was a task.
+    expect(events?.map(({ type }) => type)).toEqual([
+      'ExecutionStarted',
+      'FailStateEntered',
+      'ExecutionFailed',
+    ]);
   });
 
   it('may invoke only what its role allows', async () => {
