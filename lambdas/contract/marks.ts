@@ -35,7 +35,7 @@ export const disabledTag = 'keyturn:disabled';
 
 /**
  * The tag that tells where the sessions at a target stood before the consumers of a version restarted, for targets that
- * do not tell when a session began: `<version> <mark>`.
+ * do not tell when a session began: `<version> 2026-11-21T18:00:00Z <mark>`.
  */
 export const sessionsTag = 'keyturn:sessions';
 

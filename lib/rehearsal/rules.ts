@@ -21,6 +21,7 @@ export interface Seen {
 
 export function judge(seen: Seen): ReportRule[] {
   const { played } = seen;
+  const silent = seen.serverLogs.find(({ statements }) => statements === 0);
   const completed = played.filter(({ row }) => row.outcome === 'completed');
   const refused = played.filter(({ row }) => row.outcome === 'refused');
   const of = (scenario: string) => played.filter(({ row }) => row.scenario.startsWith(scenario));
@@ -30,11 +31,13 @@ export function judge(seen: Seen): ReportRule[] {
     oldValuesDie(completed),
     {
       id: 4,
-      held: seen.leaks.length === 0 && seen.serverLogs.every(({ statements }) => statements > 0),
+      held: seen.leaks.length === 0 && silent === undefined,
       evidence:
-        seen.leaks.length === 0
-          ? `${seen.watched} values searched for in logs, events, histories, templates, messages and calls${inServerLogs(seen)}: none found`
-          : seen.leaks.map(({ label, where }) => `${label} in ${where}`).join('; '),
+        silent !== undefined
+          ? `${silent.name} shows none of its ${silent.asked}, so that its search proves nothing`
+          : seen.leaks.length === 0
+            ? `${seen.watched} values searched for in logs, events, histories, templates, messages and calls${inServerLogs(seen)}: none found`
+            : seen.leaks.map(({ label, where }) => `${label} in ${where}`).join('; '),
     },
     asExpected(
       5,

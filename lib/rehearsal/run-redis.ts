@@ -22,7 +22,10 @@ export async function startRunRedis(): Promise<RunServer> {
   const { host, port } = redis;
   const ca = redis.ca ?? '';
   const authority = join(directory, 'ca.pem');
-  await writeFile(authority, ca);
+  const stop = async () => {
+    await redis.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
   const connected = ({ user, password }: DatabaseLogin, database = '0') =>
     connectRedis({
       engine: 'redis',
@@ -34,8 +37,14 @@ export async function startRunRedis(): Promise<RunServer> {
       tls: { authorities: { pem: ca } },
     });
   const administrator = { user: own, password: randomBytes(24).toString('base64url') };
-  const first = await connected({ user: 'default', password: redis.password });
-  await setUser(first, administrator).finally(() => first.end());
+  try {
+    await writeFile(authority, ca);
+    const first = await connected({ user: 'default', password: redis.password });
+    await setUser(first, administrator).finally(() => first.end());
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 
   return {
     ca,
@@ -77,10 +86,7 @@ export async function startRunRedis(): Promise<RunServer> {
       return [await redis.stored(), redis.log(), ...commands].join('\n');
     },
     counted: redisLogIn,
-    async stop() {
-      await redis.stop();
-      await rm(directory, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 

@@ -8,7 +8,7 @@ import { type ResolvedDeployment, type ResolvedSecret, resolveDeployment } from 
 import type { Behaviour } from './behaviour.ts';
 import type { LoginWanted, RunServers } from './run-server.ts';
 import { asTasks, healthBehaviour, type StagedConsumer, stagedConsumer } from './stage-consumer.ts';
-import { administratorsOf, ledTo, loginWanted, refuseWithoutRedis } from './stage-login.ts';
+import { administratorsOf, ledTo, loginWanted, refuseWithoutServer } from './stage-login.ts';
 import { type Here, nameOfCredential, onLoopback } from './stage-loopback.ts';
 import { loginsOf, namesIn } from './stage-reencryption.ts';
 import { sessionClients } from './twins/session-clients.ts';
@@ -86,7 +86,7 @@ export async function stageDeployment(
   const url = Object.values(urls)[0] ?? `http://127.0.0.1:${await staging.freePort()}`;
   const here = { url, urls };
   const resolved = resolveDeployment(onLoopback(deployment, keys, here, twin, staging));
-  refuseWithoutRedis(resolved.secrets, staging.servers);
+  refuseWithoutServer(resolved.secrets, staging.servers);
   const leftOut = await firstValuesOf(deployment, keys, here, twin, staging);
   const ground = { deployment, resolved, ports, urls, twin, world: staging.world, leftOut };
   const consumers = Object.entries(deployment.consumers).map(([name, consumer]) =>
@@ -155,9 +155,9 @@ export async function stageDeployment(
   };
 }
 
-/** Whether it is a login at a server of a kind that runs have. */
+/** Whether it is a login at a server. */
 function rehearsed(secret: ResolvedSecret): secret is ResolvedSecret & { readonly engine: Engine } {
-  return secret.engine === 'postgres' || secret.engine === 'redis';
+  return secret.engine !== null;
 }
 
 function twinOf(deployment: Deployment, twin: Twin | undefined): Twin | undefined {
@@ -196,9 +196,9 @@ async function firstValuesOf(
   const all = resolveDeployment(onLoopback(deployment, Object.keys(deployment.secrets), here, twin, staging));
   const values = new Map<string, TwinVariables>();
   for (const secret of all.secrets) {
-    // Nobody can make up its first value, and a process that is rehearsed has no Redis.
-    if (keys.includes(secret.key) || secret.engine === 'redis') continue;
     const known = knownSecret(deployment, secret.key, twin, staging.world);
+    // Nobody can make up a login at a server.
+    if (keys.includes(secret.key) || (known === undefined && secret.engine !== null)) continue;
     const first = known?.initial(staging.world) ?? (await staging.firstValue(secret));
     for (const { name } of secret.settings.consumers) values.set(name, { ...values.get(name), ...first });
   }

@@ -22,18 +22,25 @@ export function engineOf(platform: string, key: string, secret: DeploymentSecret
   return declared?.engine({ ...known?.options, ...secret?.options }) ?? null;
 }
 
-/** @throws KeyturnError DeploymentInvalid for a login at a Redis, where the run has none. */
-export function refuseWithoutRedis(
+const missing: Readonly<Record<Engine, string>> = {
+  postgres: 'a PostgreSQL, and this run has none',
+  mysql: 'a MySQL or MariaDB, which a rehearsal does not run',
+  redis: 'a Redis, and there is no redis-server on this machine',
+};
+
+/** @throws KeyturnError DeploymentInvalid for a login at a server that the run does not have: none may lead to another. */
+export function refuseWithoutServer(
   secrets: readonly Pick<ResolvedSecret, 'key' | 'engine'>[],
-  { redis }: RunServers<'ca' | 'server'>,
+  servers: RunServers<'ca' | 'server'>,
 ): void {
-  const login = secrets.find(({ engine }) => engine === 'redis');
-  if (login === undefined || redis !== undefined) return;
-  throw new KeyturnError({
-    code: 'DeploymentInvalid',
-    message: `secrets.${login.key} is a login at a Redis, and there is no redis-server on this machine.`,
-    hint: 'Install it, or rehearse the other secrets, by --secret.',
-  });
+  for (const { key, engine } of secrets) {
+    if (engine === null || servers[engine] !== undefined) continue;
+    throw new KeyturnError({
+      code: 'DeploymentInvalid',
+      message: `secrets.${key} is a login at ${missing[engine]}.`,
+      hint: 'Rehearse the other secrets, by --secret.',
+    });
+  }
 }
 
 /**

@@ -54,6 +54,10 @@ describe('the search of a database’s log', () => {
         '4 lines of what the Redis has stored, logged and run (2 commands, 1 of them set a password): none found',
       ),
     });
-    expect(ruleOnLeaks('* Ready to accept connections', redisLogIn)?.held).toBe(false);
+    expect(ruleOnLeaks('* Ready to accept connections', redisLogIn)).toMatchObject({
+      held: false,
+      evidence:
+        'what the Redis has stored, logged and run shows none of its commands, so that its search proves nothing',
+    });
   });
 });

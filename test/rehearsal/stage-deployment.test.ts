@@ -27,7 +27,8 @@ const stagingWith = (provider: Awaited<ReturnType<typeof startProvider>>) => ({
 
 test('it stays where all secrets are rehearsed, and is left out where only some are, which may need none', async () => {
   const provider = await startProvider();
-  const staging = stagingWith(provider);
+  const postgres = { ca: '', server: { host: 'localhost', port: 9, authority: '' } };
+  const staging = { ...stagingWith(provider), servers: { postgres } };
   try {
     const staged = async (...keys: string[]) =>
       (await stageDeployment(deployment, keys, staging)).resolved.network?.vpcId;
@@ -48,6 +49,19 @@ test('a login at a Redis is refused by name where the run has none, and left out
     await expect(stageDeployment(parsed, ['REDIS_URL'], staging)).rejects.toMatchObject({
       code: 'DeploymentInvalid',
       message: 'secrets.REDIS_URL is a login at a Redis, and there is no redis-server on this machine.',
+    });
+    const { DATABASE_URL } = database.secrets;
+    const options = { engine: 'mysql', strategy: 'single-user', dsn: 'SHOP_DATABASE' };
+    const source = { create: { name: 'shop/database' } };
+    const { network: _network, ...rest } = database;
+    const mysql = {
+      ...rest,
+      secrets: { SHOP_DATABASE: { ...DATABASE_URL, source, class: 'database-credential', options } },
+    };
+    await expect(
+      stageDeployment(parseDeployment(JSON.stringify(mysql), 'mysql.json'), ['SHOP_DATABASE'], staging),
+    ).rejects.toMatchObject({
+      message: 'secrets.SHOP_DATABASE is a login at a MySQL or MariaDB, which a rehearsal does not run.',
     });
     const noFirst = { ...staging, firstValue: () => Promise.reject(new Error('asked for a first value')) };
     const { secrets } = await stageDeployment(parsed, ['NEXTAUTH_SECRET'], noFirst);
