@@ -150,10 +150,20 @@ function ruleOnKeys(guarded: readonly Played[], completed: readonly Played[]): R
 function oldValuesDie(completed: readonly Played[]): ReportRule {
   const probed = completed.filter(({ row }) => row.oldValueRefused !== null);
   const dead = probed.filter(({ row }) => row.oldValueRefused === true);
+  // A rotation of which a retired key opened anything is no completed one.
+  const tried = completed.filter(({ row }) => row.oldValueRefused === null && row.rowsReencrypted !== null);
+  const unknown = completed.length - probed.length - tried.length;
+  const evidence = [
+    ...(probed.length === 0 ? [] : [`${dead.length} of ${probed.length} probed and refused`]),
+    ...(tried.length === 0
+      ? []
+      : [`after ${tried.length} rotations no stored value was opened by the retired key`]),
+    ...(unknown === 0 ? [] : [`${unknown} that nothing can probe`]),
+  ];
   return {
     id: 3,
     held: dead.length === probed.length,
-    evidence: completed.length === 0 ? notSeen : `${dead.length} of ${completed.length} probed and refused`,
+    evidence: evidence.length === 0 ? notSeen : evidence.join('; '),
   };
 }
 
