@@ -229,7 +229,8 @@ async function startGate(port: number): Promise<{ gate: Gate; server: Server }> 
   return { gate, server };
 }
 
-function spawned(argv: readonly string[], stdin: string): Promise<Run> {
+/** `keyturn` as a process of its own, its streams pipes. */
+export function spawned(argv: readonly string[], stdin: string): Promise<Run> {
   const child = spawn(process.execPath, [program, ...argv], { stdio: 'pipe' });
   const out: Buffer[] = [];
   const err: Buffer[] = [];

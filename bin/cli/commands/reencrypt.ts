@@ -1,11 +1,11 @@
 import { KeyturnError } from '../../../lambdas/contract/errors.ts';
-import type { SliceReport } from '../../../lambdas/contract/reencryption.ts';
 import { named } from '../../../lib/operations/acknowledge.ts';
 import { type Reencrypted, reencrypt, type Work } from '../../../lib/operations/reencrypt.ts';
 import { subjectOf } from '../../../lib/operations/subject.ts';
 import { startProgress } from '../../../lib/rehearsal/progress.ts';
 import type { Command, Given } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { drawnHeadway, plainHeadway } from '../headway.ts';
 
 export const command: Command = {
   name: 'reencrypt',
@@ -25,10 +25,11 @@ again and counts what still needs another key; both change nothing. Ends with 1 
     const { key } = subject.secret;
     const work = workOf(given);
     const progress = startProgress(terminal.stderr);
+    const headway = terminal.stderr.isTTY === true ? drawnHeadway : plainHeadway;
     const kinds = new Set(subject.secret.reencryptions.map(({ kind }) => kind));
     const done = await reencrypt(subject, work, ports, {
       ...(await data([...kinds])),
-      progress: (report) => progress.update(`${key}, ${work}`, shown(report)),
+      progress: (report) => progress.update(`${key}, ${work}`, headway(report)),
     }).finally(() => progress.stop());
     return {
       exitCode: done.left === 0 ? exitCodes.ok : exitCodes.wrong,
@@ -42,16 +43,10 @@ function workOf(given: Given): Work {
   if (given.has('dry-run') && given.has('verify')) {
     throw new KeyturnError({
       code: 'UsageInvalid',
-      message: 'reencrypt must have --dry-run or --verify, not both.',
+      message: 'reencrypt takes --dry-run or --verify, not both.',
     });
   }
   return given.has('verify') ? 'verify' : given.has('dry-run') ? 'dry-run' : 'move';
-}
-
-function shown({ targets }: SliceReport): string {
-  return targets
-    .map(({ target, total, moved, left }) => `${target}: ${moved} moved, ${left} left of ${total ?? '?'}`)
-    .join('; ');
 }
 
 function text(done: Reencrypted, work: Work, key: string): string {
@@ -63,6 +58,6 @@ function text(done: Reencrypted, work: Work, key: string): string {
   const end =
     done.left === 0
       ? `Nothing needs another key than ${done.writeKey}.\n`
-      : `${done.left} ${work === 'dry-run' ? 'would be moved or cannot be read' : 'still need another key'}. ${aside.length === 0 ? '' : `A row that cannot be read: repair it, remove it, or keyturn acknowledge ${key}.`}\n`;
+      : `${done.left} ${work === 'dry-run' ? 'would be moved or cannot be read' : 'still need another key'}.${aside.length === 0 ? '' : ` A row that cannot be read: repair it, remove it, or keyturn acknowledge ${key}.`}\n`;
   return `${rows.join('')}${aside.length === 0 ? '' : `Set aside:\n${aside.join('')}`}${done.notes.map((note) => `Note: ${note}\n`).join('')}${end}`;
 }
