@@ -38,7 +38,11 @@ export const metrics = {
     unit: 'Seconds',
     dimensions: perSecret,
   },
-  RotationFailed: { means: 'a step failed', unit: 'Count', dimensions: perSecret },
+  RotationFailed: {
+    means: 'a step failed, or the service that manages the secret could not rotate it',
+    unit: 'Count',
+    dimensions: perSecret,
+  },
   RolloutCompleted: { means: 'a rollout was completed', unit: 'Count', dimensions: perSecret },
   RolloutRolledBack: { means: 'a rollout was rolled back', unit: 'Count', dimensions: perSecret },
   RolloutStalled: { means: 'a rollout has stopped safely', unit: 'Count', dimensions: perSecret },

@@ -22,7 +22,11 @@ export const ObservedFailure = z.object({
 });
 export type ObservedFailure = z.infer<typeof ObservedFailure>;
 
-/** Tells people of a rotation that failed at the service that makes it. Best effort: an overdue secret is found anyway. */
+/**
+ * Tells people of a rotation that failed at the service that makes it. Best effort: an overdue secret is found anyway.
+ *
+ * It is counted first: the alarm is what is left when the event is lost.
+ */
 export async function reportObservedFailure(
   { detail }: ObservedFailure,
   { settings, self, ports }: ReconcileContext,
@@ -33,6 +37,8 @@ export async function reportObservedFailure(
       : detail.serviceEventDetails.secretId;
   const secret = secretOfArn(settings, secretId, self);
   if (secret?.observed !== true) return;
+  const of = { Deployment: settings.deployment, Secret: secret.key };
+  ports.metrics.put({ metric: 'RotationFailed', value: 1, of });
   await ports.events.put(
     keyturnEvent('Rotation Failed', {
       schema: 1,

@@ -1,13 +1,13 @@
 /** Keys that stored data is under: what the enumeration does not decide. */
 import { describe, expect, test } from 'vitest';
 import { keyId } from '../../lambdas/contract/ciphers.ts';
-import { givenUpLabel, stoppedTag } from '../../lambdas/contract/marks.ts';
+import { beforeLabel, givenUpLabel, stoppedTag } from '../../lambdas/contract/marks.ts';
 import { plans, wayBackOf, waysOut } from '../../lambdas/contract/plan.ts';
 import { acknowledgedTag, rowId } from '../../lambdas/contract/reencryption.ts';
 import { Sensitive } from '../../lambdas/contract/sensitive.ts';
 import { dataSettings, divided, envelope, keyring, single, versioned, withData } from './data-settings.ts';
 import { Checker } from './invariants.ts';
-import { type Setting, secretName, World } from './world.ts';
+import { documentOf, type Setting, secretName, textsOf, World } from './world.ts';
 
 const hour = 3_600_000;
 const byId = dataSettings.map((setting) => [setting.secretClass.id, setting] as const);
@@ -19,6 +19,9 @@ async function started(setting: Setting): Promise<{ world: World; checker: Check
   return { world, checker, key: keyIn(world) };
 }
 
+const never = (): never => {
+  throw new Error('there is no such version');
+};
 const keyIn = (world: World) => world.currentDocument()?.value('KEY').reveal() ?? '';
 const idOf = (key: string) => keyId(new Sensitive(key));
 const endsOf = (world: World) => world.rollouts.map(({ end }) => end);
@@ -100,6 +103,82 @@ function stagesBeforeRetire(setting: Setting): (readonly [string, string, number
     .slice(0, way.indexOf('retire') + 1)
     .map((stage, index) => [setting.secretClass.id, stage, index + 1, setting] as const);
 }
+
+/** Where people are sent for a retired key: after the restore of a backup (`hooks/sweep/pass.ts`, `tally.ts`). */
+describe('the version from before an overlap', () => {
+  const pinned = (world: World) => world.versions().filter(({ labels }) => labels.includes(beforeLabel));
+  const holders = (world: World, key: string) => world.versions().filter((one) => textsOf(one).includes(key));
+  /** As the person gets it who brings a key back. */
+  const got = async (world: World, which: object): Promise<string> => {
+    const { SecretString } = await world.asOperator('GetSecretValue', { SecretId: secretName, ...which });
+    return String(SecretString);
+  };
+  const stageOf = (setting: Setting, stage: string) =>
+    (plans[setting.secretClass.usual.plan].stages as readonly string[]).indexOf(stage);
+
+  test.each(byId)(
+    '%s: is pinned by what publishes a phase, and can be read by its label when the old key is retired',
+    async (_id, setting) => {
+      const { world, checker, key } = await started(setting);
+      const first = world.currentId();
+      // As it comes to promote nothing was published yet.
+      world.abortAt = stageOf(setting, 'promote') + 1;
+      await world.rotate();
+      await world.clock.advance(6 * hour);
+      expect(pinned(world)).toEqual([]);
+      world.abortAt = stageOf(setting, 'promote') + 2;
+      world.resume();
+      await world.clock.advance(6 * hour);
+      expect(pinned(world).map(({ id }) => id)).toEqual([first]);
+      world.resume();
+      await world.clock.advance(24 * hour);
+      expect(endsOf(world)).toEqual(['aborted', 'aborted', 'completed']);
+      expect(world.currentDocument()?.memory?.phase).toBe('retired');
+      expect(textsOf(world.versions().find(({ id }) => id === world.currentId()) ?? never())).not.toContain(
+        key,
+      );
+      expect(pinned(world).map(({ id, labels }) => [id, labels])).toEqual([[first, [beforeLabel]]]);
+      expect(JSON.parse(await got(world, { VersionStage: beforeLabel })).KEY).toBe(key);
+      expect(checker.broken).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['still pinned', envelope],
+    ['still pinned', single],
+    ['in versions without a label only', keyring],
+    ['in versions without a label only', versioned],
+  ] as const)(
+    'while the next rotation moves the data, the key that the one before retired is %s',
+    async (where, setting) => {
+      const { world, checker, key } = await started(setting);
+      await world.rotate();
+      await world.clock.advance(24 * hour);
+      const second = world.currentId();
+      world.abortAt = stageOf(setting, 'reencrypt') + 1;
+      await world.rotate();
+      await world.clock.advance(6 * hour);
+      const labelled = () => holders(world, key).filter(({ labels }) => labels.length > 0);
+      expect(labelled().flatMap(({ labels }) => labels)).toEqual(
+        where === 'still pinned' ? [beforeLabel] : [],
+      );
+      world.resume();
+      await world.clock.advance(24 * hour);
+      expect(endsOf(world)).toEqual(['completed', 'aborted', 'completed']);
+      // The next overlap takes the label along: what it leaves behind is read by its id, as long as it is kept.
+      expect(pinned(world).map(({ id }) => id)).toEqual([second]);
+      expect(labelled()).toEqual([]);
+      const [left] = holders(world, key);
+      expect(
+        documentOf(left ?? never())
+          .value('KEY')
+          .reveal(),
+      ).toBe(key);
+      expect(JSON.parse(await got(world, { VersionId: left?.id })).KEY).toBe(key);
+      expect(checker.broken).toEqual([]);
+    },
+  );
+});
 
 describe('an execution that somebody aborts', () => {
   const ways = dataSettings.flatMap((setting) =>

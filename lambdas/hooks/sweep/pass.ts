@@ -178,6 +178,6 @@ export function demandRightCodec(column: Column, cipher: Cipher, ring: KeyRing, 
   throw new KeyturnError({
     code: 'HookRefused',
     message: `None of the first ${rows.length} rows of ${targetOf(column)} opens with the keys ${keys}; nothing was changed.`,
-    hint: 'Compare the codec of the column with how the platform encrypts. Where a backup was restored: its rows are under a key that was retired; bring that key back from the version that KEYTURN_BEFORE pins, or restore a younger backup. Rows that nobody can read any more: remove them, or set the column to NULL.',
+    hint: 'Compare the codec of the column with how the platform encrypts. Where a backup was restored: its rows are under a key that was retired; bring that key back from the version that held it, or restore a younger backup. KEYTURN_BEFORE pins the version from before the youngest overlap, which may be the one under way; older ones have no label, and are there only until Secrets Manager deletes them: aws secretsmanager list-secret-version-ids --include-deprecated. Rows that nobody can read any more: remove them, or set the column to NULL.',
   });
 }

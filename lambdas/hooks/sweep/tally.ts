@@ -131,7 +131,7 @@ export class Tally {
     return [...this.#setAside].flatMap(([target, rows]) =>
       rows.some(({ poison }) => poison === 'unknown-key')
         ? [
-            `${target}: rows that no key of the ring opens are under a retired key, as after the restore of a backup, or damaged. Bring that key back from the version that KEYTURN_BEFORE pins, repair or remove the rows, or acknowledge each.`,
+            `${target}: rows that no key of the ring opens are under a retired key, as after the restore of a backup, or damaged. Bring that key back from the version that held it (KEYTURN_BEFORE pins the one from before the youngest overlap; older ones have no label and may be deleted), repair or remove the rows, or acknowledge each.`,
           ]
         : [],
     );

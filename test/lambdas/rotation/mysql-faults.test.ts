@@ -122,6 +122,49 @@ function holding(of: Account, step: StepName): () => void {
   };
 }
 
+/** Refuses every invocation after one that failed, until it is told not to. */
+function heldOnceFailed(of: Account): () => void {
+  let holds = true;
+  of.before = () => {
+    if (holds && of.failures().length > 0) throw new Error('the function is not deployed');
+  };
+  return () => {
+    holds = false;
+  };
+}
+
+/** Ends the first session that changes a password, from the server's side: `changed` tells whether it has done so. */
+function killing(changed: boolean): { readonly target: Target; readonly killed: number } {
+  let killed = 0;
+  const ofUser = (user: string) =>
+    rowsOf(root, `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = '${user}'`);
+  const around = async (user: string, change: () => Promise<void>) => {
+    if (killed > 0) return change();
+    if (changed) await change();
+    const sessions = await ofUser(user);
+    for (const session of sessions as { id: number }[]) await root.query(`KILL CONNECTION ${session.id}`);
+    killed += sessions.length;
+    await vi.waitUntil(async () => (await ofUser(user)).length === 0, { timeout: 20_000 });
+    // On the session that is gone: this fails as the first statement does whose answer is lost.
+    await change();
+  };
+  return {
+    target: {
+      async login(login) {
+        const session = await target.login(login);
+        return {
+          ...session,
+          changePassword: (password) => around(login.user, () => session.changePassword(password)),
+          preparePair: (pair) => around(login.user, () => session.preparePair(pair)),
+        };
+      },
+    },
+    get killed() {
+      return killed;
+    },
+  };
+}
+
 /** A way to the server that can be cut on this side only: what was sent has arrived. */
 async function cuttable(): Promise<{ readonly port: number; cut(): void }> {
   const clients = new Set<Socket>();
@@ -312,6 +355,39 @@ describe.skipIf(!hasMariadb)(named('a real MariaDB'), () => {
       };
       await shop.rotate();
       expect([restarted, await works(shop)]).toEqual([true, true]);
+    });
+
+    test.each([
+      ['before the change', false],
+      ['after the change, so that its answer is lost', true],
+    ])('kills the session of the rotation %s', async (_when, changed) => {
+      const way = killing(changed);
+      const shop = await account(kind, { through: way.target });
+      const release = holding(shop, 'testSecret');
+      const token = await shop.begin();
+      await vi.waitUntil(() => shop.failures().length > 1, { timeout: 20_000 });
+      expect(way.killed).toBe(1);
+      expect(['TargetUnreachable', 'TargetNotReady']).toContain(shop.failures()[0]);
+      // The retry has set it, whatever the killed session had done; a user alone has one password at any time.
+      expect([await works(shop), await works(shop, token)]).toEqual([kind === 'pair', true]);
+      release();
+      await shop.until('succeeded');
+      expect([await works(shop), shop.labelsOf(token)]).toEqual([true, ['AWSCURRENT']]);
+    });
+
+    test('kills the session of the rotation, and the function is gone: what is current or what is pending works', async () => {
+      for (const changed of [false, true]) {
+        const shop = await account(kind, { through: killing(changed).target });
+        const release = heldOnceFailed(shop);
+        const token = await shop.begin();
+        await vi.waitUntil(() => shop.failures().length > 1, { timeout: 20_000 });
+        expect([changed, await works(shop), await works(shop, token)]).toEqual(
+          kind === 'pair' ? [changed, true, changed] : [changed, !changed, changed],
+        );
+        release();
+        await shop.until('succeeded');
+        expect(await works(shop)).toBe(true);
+      }
     });
 
     test('takes no writes: nothing changed, and it is said which server is meant', async () => {
