@@ -3,6 +3,7 @@ import { KeyturnError } from '../../contract/errors.ts';
 import type { SqlRow } from '../../contract/sql.ts';
 import type { Moment, Use, UsesAsked } from '../../contract/target.ts';
 import { notAllowed } from '../run-statement.ts';
+import { countedBy, printable } from '../session-names.ts';
 import type { MysqlClient } from './connect.ts';
 import { seesOthers } from './rights.ts';
 
@@ -38,13 +39,12 @@ export async function markOf(client: MysqlClient): Promise<string> {
 export async function uses(client: MysqlClient, asked: UsesAsked): Promise<readonly Use[]> {
   const found = await meant(client, asked);
   const names = found.length === 0 ? new Map<number, string>() : await namesOf(client);
-  const counted = new Map<string, number>();
-  for (const row of found) {
-    const host = String(row.host ?? '').replace(/:\d+$/, '');
-    const by = printable(names.get(Number(row.id)) ?? '') || printable(host) || 'a session without a name';
-    counted.set(by, (counted.get(by) ?? 0) + 1);
-  }
-  return [...counted].map(([by, sessions]) => ({ by, sessions })).toSorted((a, b) => b.sessions - a.sessions);
+  return countedBy(
+    found.map(({ id, host }) => {
+      const address = String(host ?? '').replace(/:\d+$/, '');
+      return printable(names.get(Number(id)) ?? '') || printable(address);
+    }),
+  );
 }
 
 /** Ends them: with CONNECTION_ADMIN (of MariaDB: CONNECTION ADMIN), as the same user, or by the procedure that RDS has for it. */
@@ -115,12 +115,4 @@ async function namesOf(client: MysqlClient): Promise<ReadonlyMap<number, string>
     }
   }
   return new Map();
-}
-
-/** A client names itself as it likes: signs that could make a line of their own, or be part of a URL, are left out. */
-function printable(name: string): string {
-  return name
-    .replace(/[^\w .\-/[\]()]+/g, '?')
-    .slice(0, 40)
-    .trim();
 }

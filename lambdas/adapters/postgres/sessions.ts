@@ -1,6 +1,7 @@
 /** Open sessions of a user: who holds them, and how they are ended. */
 import type { SqlClient } from '../../contract/sql.ts';
 import type { Use, UsesAsked } from '../../contract/target.ts';
+import { countedBy, printable } from '../session-names.ts';
 import { serverFacts } from './server-facts.ts';
 import { actFor, inTransaction } from './transaction.ts';
 
@@ -37,28 +38,14 @@ export async function endUses(client: SqlClient, asked: UsesAsked): Promise<void
 
 async function counted(client: SqlClient, asked: UsesAsked): Promise<Use[]> {
   const rows = await client.query(
-    `SELECT coalesce(application_name, '') AS name, coalesce(host(client_addr), '') AS address, count(*)::int AS sessions
-       ${meant} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`,
+    `SELECT coalesce(application_name, '') AS name, coalesce(host(client_addr), '') AS address ${meant}`,
     parametersOf(asked),
   );
-  const uses = new Map<string, number>();
-  for (const { name, address, sessions } of rows) {
-    const by = printable(String(name)) || printable(String(address)) || 'a session without a name';
-    uses.set(by, (uses.get(by) ?? 0) + Number(sessions));
-  }
-  return [...uses].map(([by, sessions]) => ({ by, sessions }));
+  return countedBy(rows.map(({ name, address }) => printable(String(name)) || printable(String(address))));
 }
 
 function parametersOf({ user, openedBefore }: UsesAsked) {
   return [user, openedBefore?.at.toISOString() ?? null];
-}
-
-/** A client names itself as it likes: signs that could make a line of their own, or be part of a URL, are left out. */
-function printable(name: string): string {
-  return name
-    .replace(/[^\w .\-/[\]()]+/g, '?')
-    .slice(0, 40)
-    .trim();
 }
 
 /** With the rights of the role for the work only, where the session can give them to itself; else without. */

@@ -28,8 +28,12 @@ export interface ManagedUsers {
   set(managed: ManagedUser, passwords: readonly Sensitive[]): Promise<void>;
 }
 
-/** Milliseconds within which a change is usually with every cache; a rotation function has 60 s for a step. */
-const appliedWithin = 40_000;
+/**
+ * Milliseconds within which a change is usually with every cache, and those that somebody else's is waited for before
+ * ours, at each of two looks: a rotation function has 60 s for all.
+ */
+const appliedWithin = 35_000;
+const freeWithin = 10_000;
 const pause = 1_000;
 
 export function elastiCacheUsers(client: () => ElastiCacheClient, clock: Clock): ManagedUsers {
@@ -37,15 +41,15 @@ export function elastiCacheUsers(client: () => ElastiCacheClient, clock: Clock):
     const { Users = [] } = await asked('DescribeUsers', userId, () =>
       client().send(new DescribeUsersCommand({ UserId: userId })),
     );
-    const found = Users.find((one) => one.UserId === userId.toLowerCase()) ?? Users[0];
+    const found = Users.find((one) => one.UserId === userId.toLowerCase());
     if (found === undefined) throw noSuchUser(userId);
     if (found.UserName === user) return found;
     throw refused(
       `The ElastiCache user ${userId} must be the one that the secret logs in as, ${user}; it is another.`,
     );
   };
-  const active = async (managed: ManagedUser): Promise<User> => {
-    const until = clock.now().getTime() + appliedWithin;
+  const active = async (managed: ManagedUser, within: number): Promise<User> => {
+    const until = clock.now().getTime() + within;
     for (;;) {
       const found = await described(managed);
       if (found.Status === 'active') return found;
@@ -60,14 +64,14 @@ export function elastiCacheUsers(client: () => ElastiCacheClient, clock: Clock):
   };
   return {
     async count(managed) {
-      const { Authentication } = await active(managed);
+      const { Authentication } = await active(managed, freeWithin);
       if (Authentication?.Type === 'password') return Authentication.PasswordCount ?? 0;
       throw refused(
         `The ElastiCache user ${managed.userId} must log in by password; its authentication is ${Authentication?.Type ?? 'unknown'}.`,
       );
     },
     async set(managed, passwords) {
-      await active(managed);
+      await active(managed, freeWithin);
       await asked('ModifyUser', managed.userId, () =>
         client().send(
           new ModifyUserCommand({
@@ -76,7 +80,7 @@ export function elastiCacheUsers(client: () => ElastiCacheClient, clock: Clock):
           }),
         ),
       );
-      await active(managed);
+      await active(managed, appliedWithin);
     },
   };
 }

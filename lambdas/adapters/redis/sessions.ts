@@ -1,6 +1,7 @@
 /** Open sessions of a user: who holds them, and how they are ended. */
 import { KeyturnError } from '../../contract/errors.ts';
 import type { Moment, Use, UsesAsked } from '../../contract/target.ts';
+import { countedBy, printable } from '../session-names.ts';
 import type { RedisClient } from './connect.ts';
 
 interface Session {
@@ -37,11 +38,7 @@ async function ifAllowed(ask: () => Promise<string | null>): Promise<string | nu
 }
 
 export async function uses(client: RedisClient, asked: UsesAsked, now: Date): Promise<readonly Use[]> {
-  const counted = new Map<string, number>();
-  for (const { by } of await meant(client, asked, now)) counted.set(by, (counted.get(by) ?? 0) + 1);
-  return [...counted]
-    .map(([by, sessions]) => ({ by, sessions }))
-    .sort((a, b) => b.sessions - a.sessions || (a.by < b.by ? -1 : 1));
+  return countedBy((await meant(client, asked, now)).map(({ by }) => by));
 }
 
 /** A session does not end when its password is taken away: each is ended by its number. */
@@ -104,13 +101,5 @@ function nameOf(fields: ReadonlyMap<string, string>): string {
   if (named !== '') return named;
   const of = [printable(library), printable(address)].filter((part) => part !== '').join(' ');
   const kind = fields.get('flags')?.includes('S') === true ? 'replica' : '';
-  return [kind, of].filter((part) => part !== '').join(' ') || 'a session without a name';
-}
-
-/** A client names itself as it likes: signs that could make a line of their own, or be part of a URL, are left out. */
-function printable(name: string): string {
-  return name
-    .replace(/[^\w .\-/[\]()]+/g, '?')
-    .slice(0, 40)
-    .trim();
+  return [kind, of].filter((part) => part !== '').join(' ');
 }

@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import { KeyturnError } from '../../contract/errors.ts';
 import type { Sensitive } from '../../contract/sensitive.ts';
 import type { RedisClient } from './connect.ts';
-import { replyError } from './errors.ts';
 
 export async function addHash(client: RedisClient, user: string, password: Sensitive): Promise<void> {
   await demandPasswords(client, user);
@@ -31,10 +30,9 @@ async function demandPasswords(client: RedisClient, user: string): Promise<void>
 }
 
 async function userOf(client: RedisClient, user: string): Promise<{ readonly flags: readonly string[] }> {
-  const answer = await client.attempt('ACL', 'GETUSER', user);
-  if ('error' in answer) throw replyError(answer.error, client.name);
+  const reply = await client.send('ACL', 'GETUSER', user);
   // RESP 2: names and values by turns.
-  const parts = Array.isArray(answer.reply) ? (answer.reply as readonly unknown[]) : null;
+  const parts = Array.isArray(reply) ? (reply as readonly unknown[]) : null;
   const flags = parts?.[parts.indexOf('flags') + 1];
   if (parts === null || !parts.includes('flags') || !Array.isArray(flags)) {
     throw new KeyturnError({
