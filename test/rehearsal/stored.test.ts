@@ -14,7 +14,7 @@ import { storedPlatforms } from './stored-world.ts';
 const platform = storedPlatforms();
 const variable = 'SSH_ENCRYPTION_KEY';
 const second = 'the-second-key-of-at-least-thirty-two-characters';
-const valueOf = (key: string) => new Sensitive(JSON.stringify({ [variable]: key }));
+const documentWith = (key: string) => new Sensitive(JSON.stringify({ [variable]: key }));
 
 test('every stored value is tried, and with none, or none retired, nothing is proven', async () => {
   const at = await platform(ocore);
@@ -31,7 +31,7 @@ test('every stored value is tried, and with none, or none retired, nothing is pr
   if (resolved === undefined) throw new Error('the example has no secret');
   const objection = (before: string, current: string) =>
     openedByRetired(
-      { before: valueOf(before), current: valueOf(current) },
+      { before: documentWith(before), current: documentWith(current) },
       resolved,
       async () => new Sensitive(at.world.databaseUrl?.('ocore') ?? ''),
     );
